@@ -1,0 +1,97 @@
+"""What a validator found, in one shape whatever the validator. PYTEST_DONT_REWRITE"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, TypeAlias
+
+JSON: TypeAlias = Any
+"""A value as `json.loads` gives it; the one place where the type checker is told nothing."""
+
+Leniency = Literal["strict", "fence", "extract", "repair"]
+"""How much help a text may get before it counts as JSON, from none to guessing."""
+
+IssueCode = Literal[
+    "missing", "extra", "type", "enum", "range", "length", "pattern", "format", "union", "syntax", "custom", "other"
+]
+
+LONGEST_GOT = 80
+_KINDS: dict[type, str] = {str: "string", int: "integer", float: "number", list: "array", dict: "object"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Issue:
+    """One finding of a validator."""
+
+    #: RFC 6901 JSON Pointer to the value; "" is the whole output.
+    path: str
+    code: IssueCode
+    #: What would have passed, in words: "an integer".
+    expected: str
+    #: The offending value as trimmed JSON with its type; None where there is no value (a missing field).
+    got: str | None = None
+    #: The closed set of values, each as JSON, when there is one.
+    allowed: tuple[str, ...] = ()
+    #: The validator's own words, for people.
+    message: str = ""
+    #: Which validator: "json", "pydantic", "jsonschema", "regex" or "callable".
+    source: str = ""
+    #: The validator's own code: "literal_error", "additionalProperties".
+    source_code: str = ""
+
+    @property
+    def line(self) -> str:
+        """The finding as one line: where, expected, got."""
+        found = "" if self.got is None else f"; got {self.got}"
+        return f"{self.path or '(whole reply)'}: expected {self.expected}{found}."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What became of an output under a schema."""
+
+    valid: bool
+    #: The validated value; None when not valid.
+    value: Any = None
+    #: The parsed JSON before the validator turned it into `value`; None where the schema does not read JSON.
+    data: JSON = None
+    issues: tuple[Issue, ...] = ()
+    #: The help that was needed to read JSON; None where the schema does not read JSON, or nothing could be read.
+    leniency: Leniency | None = None
+
+
+class Validator(Protocol):
+    """One compiled schema."""
+
+    name: str
+
+    def __call__(self, text: str) -> Report:
+        """Validate an output. Whatever the text, it returns; only a wrong schema raises, `SchemaError`."""
+
+
+def pointer(steps: Iterable[str | int]) -> str:
+    """The RFC 6901 JSON Pointer of these steps.
+
+    >>> pointer(["lines", 2, "a/b"])
+    '/lines/2/a~1b'
+    """
+    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in steps)
+
+
+def quoted(value: JSON, longest: int = LONGEST_GOT) -> str:
+    """A value as JSON on one line, trimmed: quoted, so that model output cannot pose as text of ours."""
+    text = json.dumps(value, ensure_ascii=False, default=repr)
+    return text if len(text) <= longest else f"{text[: longest - 20]}… ({len(text)} characters)"
+
+
+def described(value: JSON) -> str:
+    """A value with its JSON type: `string "three"`; null, true and false speak for themselves.
+
+    >>> described("three")
+    'string "three"'
+    """
+    if value is None or isinstance(value, bool):
+        return quoted(value)
+    return f"{_KINDS.get(type(value), type(value).__name__)} {quoted(value)}"
