@@ -97,15 +97,17 @@ class SchemaMismatch(AssertionError):
     """`Response.value` was asked for, and the output does not conform to the schema."""
 
 
-class CassetteMiss(BaseException):  # noqa: N818 - a miss is the word for it, and it must not read as an Exception
+class CassetteMiss(BaseException):
     """A request has no recording, and nothing may be asked.
 
-    Not an `Exception`: SDKs catch and retry those, tenacity too, so that the reason would arrive late, wrapped, or never.
+    Not an `Exception`: SDKs and tenacity catch and retry those, so that the reason would arrive late, wrapped, or never.
     """
 
-    def __init__(self, message: str, *, kind: str, change: str = "") -> None:
+    def __init__(self, message: str, *, kind: str, heading: str = "", change: str = "") -> None:
         super().__init__(message)
         #: "no cassette", "missing", "stale" or "exhausted".
         self.kind = kind
-        #: What differs from the nearest recorded request; equal for all cases that one change made stale. "" if none.
+        #: One line that says what changed; "" unless stale.
+        self.heading = heading
+        #: What differs from the nearest recorded request, line by line; equal for all cases that one change made stale. "" if none.
         self.change = change

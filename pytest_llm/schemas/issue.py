@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeAlias
@@ -80,9 +81,23 @@ def pointer(steps: Iterable[str | int]) -> str:
     return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in steps)
 
 
+_ACTIVE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff]"
+)
+
+
+def visible(text: str) -> str:
+    """A text whose control, direction and other acting characters are shown as escapes; line breaks and tabs stay.
+
+    >>> visible("\x1b[2J")
+    '\\x1b[2J'
+    """
+    return _ACTIVE.sub(lambda found: f"\\x{ord(found[0]):02x}" if found[0] < "\u0100" else f"\\u{ord(found[0]):04x}", text)
+
+
 def quoted(value: JSON, longest: int = LONGEST_GOT) -> str:
     """A value as JSON on one line, trimmed: quoted, so that model output cannot pose as text of ours."""
-    text = json.dumps(value, ensure_ascii=False, default=repr)
+    text = visible(json.dumps(value, ensure_ascii=False, default=repr))
     return text if len(text) <= longest else f"{text[: longest - 20]}… ({len(text)} characters)"
 
 

@@ -1,0 +1,83 @@
+"""Which endpoint and which key: one table, and the clients made from it. PYTEST_DONT_REWRITE
+
+| what | first of |
+| --- | --- |
+| address | `--llm-set base_url=…`, `Prompt(base_url=…)`, ini `llm_base_url`, `OPENAI_BASE_URL`, OpenAI's own |
+| key | the variable that `Prompt(api_key_env=…)` names, `OPENAI_API_KEY` |
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_llm.errors import EndpointError
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI, OpenAI
+
+KEY_VARIABLE = "OPENAI_API_KEY"
+ADDRESS_VARIABLE = "OPENAI_BASE_URL"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """An address and the name of the variable that holds its key; the key itself is read when a client is made."""
+
+    #: None: OpenAI's own.
+    base_url: str | None = None
+    #: None: only OPENAI_API_KEY.
+    api_key_env: str | None = None
+
+    @classmethod
+    def of(cls, base_url: str | None, api_key_env: str | None, default_base_url: str | None = None) -> Endpoint:
+        """The endpoint of a prompt; `default_base_url` stands between it and the environment."""
+        return cls(
+            base_url=base_url or default_base_url or os.environ.get(ADDRESS_VARIABLE) or None, api_key_env=api_key_env
+        )
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """Where the key may be, the first that is set counts."""
+        return (KEY_VARIABLE,) if self.api_key_env is None else (self.api_key_env, KEY_VARIABLE)
+
+    @property
+    def has_key(self) -> bool:
+        """Whether one of the variables is set."""
+        return any(os.environ.get(name) for name in self.variables)
+
+    def key(self) -> str:
+        """The key. Raises EndpointError, which says where it was looked for."""
+        for name in self.variables:
+            if value := os.environ.get(name):
+                return value
+        named = f"neither {self.api_key_env} nor {KEY_VARIABLE}" if self.api_key_env else KEY_VARIABLE
+        raise EndpointError(
+            f"asking a model needs a key: {named} is {'set' if self.api_key_env else 'not set'}",
+            where=self.base_url or "OpenAI's endpoint",
+            fix={
+                "set": f"{self.variables[0]}=<your key>",
+                "or, local": "a server that wants none: OPENAI_API_KEY=none OPENAI_BASE_URL=http://127.0.0.1:8080/v1",
+            },
+        )
+
+
+def client_for(endpoint: Endpoint) -> OpenAI:
+    """A client of this endpoint, made once: building one costs as much CPU as forty replays."""
+    return _client(endpoint.base_url, endpoint.key())
+
+
+@functools.lru_cache(maxsize=8)
+def _client(base_url: str | None, key: str) -> OpenAI:
+    from openai import OpenAI
+
+    return OpenAI(base_url=base_url, api_key=key, max_retries=0)
+
+
+def async_client_for(endpoint: Endpoint) -> AsyncOpenAI:
+    """A new asynchronous client of this endpoint: its connections belong to one event loop, so it is not shared."""
+    from openai import AsyncOpenAI
+
+    return AsyncOpenAI(base_url=endpoint.base_url, api_key=endpoint.key(), max_retries=0)

@@ -1,0 +1,156 @@
+"""Sending one request through an openai client, with the retries of the transport. PYTEST_DONT_REWRITE
+
+These retries repeat a request that got no answer. Asking again because the answer was bad is another thing, counted
+apart; the SDK's own retries are switched off, or they would multiply.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pytest_llm.calls.request import Request
+from pytest_llm.errors import CallFailed
+from pytest_llm.schemas import JSON
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI, OpenAI
+    from tenacity import RetryCallState
+
+ATTEMPTS = 3
+LONGEST_WAIT_S = 30.0
+RECORDED_LATENCY_HEADER = "pytest-llm-latency-ms"
+"""Set on a replayed reply, whose time on the wire is not the model's."""
+
+_AGAIN = (408, 409, 429)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """The endpoint's JSON, and the seconds that it took; None where unknown."""
+
+    data: JSON
+    latency: float | None
+
+
+def send(client: OpenAI, request: Request) -> Reply:
+    """Send a request. Raises CallFailed with the reason and what to do."""
+    import openai
+    from tenacity import Retrying
+
+    try:
+        for attempt in Retrying(**_policy()):
+            with attempt:
+                raw = _resource(client, request).create(**_arguments(request))
+    except openai.APIError as error:
+        raise failure(error, request, str(client.base_url)) from error
+    return _reply(raw, request)
+
+
+async def asend(client: AsyncOpenAI, request: Request) -> Reply:
+    """Send a request. Raises CallFailed with the reason and what to do."""
+    import openai
+    from tenacity import AsyncRetrying
+
+    try:
+        async for attempt in AsyncRetrying(**_policy()):
+            with attempt:
+                raw = await _resource(client, request).create(**_arguments(request))
+    except openai.APIError as error:
+        raise failure(error, request, str(client.base_url)) from error
+    return _reply(raw, request)
+
+
+def _resource(client: Any, request: Request) -> Any:
+    """The SDK's method group; raw, so that what is parsed here are the bytes that a cassette holds."""
+    client = client.with_options(max_retries=0)
+    return (client.chat.completions if request.api == "chat" else client.responses).with_raw_response
+
+
+def _arguments(request: Request) -> dict[str, JSON]:
+    """Everything but the conversation goes into `extra_body`, so that parameters the SDK does not know get through."""
+    conversation = "messages" if request.api == "chat" else "input"
+    named = {name: request.body[name] for name in ("model", conversation)}
+    return {**named, "extra_body": {name: value for name, value in request.body.items() if name not in named}}
+
+
+def _reply(raw: Any, request: Request) -> Reply:
+    http = raw.http_response
+    try:
+        data = json.loads(http.content)
+    except ValueError as error:
+        raise CallFailed(
+            f"the endpoint answered {http.status_code} with something that is no JSON: {http.text[:80]!r}",
+            where=f"{http.url}, model {request.model!r}",
+            fix={"check": "that base_url ends in the API's root, as in http://127.0.0.1:8080/v1"},
+        ) from error
+    recorded = http.headers.get(RECORDED_LATENCY_HEADER)
+    return Reply(data=data, latency=http.elapsed.total_seconds() if recorded is None else int(recorded) / 1000)
+
+
+def _policy() -> dict[str, Any]:
+    from tenacity import retry_if_exception, stop_after_attempt
+
+    return {
+        "stop": stop_after_attempt(ATTEMPTS),
+        "retry": retry_if_exception(_is_transient),
+        "wait": _wait,
+        "reraise": True,
+    }
+
+
+def _is_transient(error: BaseException) -> bool:
+    import openai
+
+    if isinstance(error, openai.APIStatusError):
+        return error.status_code in _AGAIN or error.status_code >= 500
+    return isinstance(error, openai.APIConnectionError)
+
+
+def _wait(state: RetryCallState) -> float:
+    """Seconds until the next try: what the endpoint asks for, else exponential with jitter."""
+    from tenacity import wait_exponential_jitter
+
+    error = state.outcome.exception() if state.outcome else None
+    asked = getattr(getattr(error, "response", None), "headers", {}).get("retry-after", "")
+    try:
+        return min(float(asked), LONGEST_WAIT_S)
+    except ValueError:
+        return wait_exponential_jitter(initial=0.3, max=8)(state)
+
+
+def failure(error: Exception, request: Request, base_url: str) -> CallFailed:
+    """What went wrong with a call, and what to do about it."""
+    import openai
+
+    where = f"{base_url}, model {request.model!r}"
+    if isinstance(error, openai.APIStatusError):
+        said = _said(error)
+        if error.status_code in {401, 403}:
+            return CallFailed(
+                f"the endpoint refused the key ({error.status_code}): {said}",
+                where=where,
+                fix={"set": "OPENAI_API_KEY, or the variable that Prompt(api_key_env=…) names, to a key of this endpoint"},
+            )
+        if error.status_code == 404:
+            return CallFailed(
+                f"the endpoint knows no such model or path (404): {said}",
+                where=where,
+                fix={"check": "Prompt(model=…), and that base_url ends in the API's root, as in …/v1"},
+            )
+        return CallFailed(f"the endpoint answered {error.status_code}: {said}", where=where)
+    cause = error.__cause__ or error
+    return CallFailed(
+        f"the endpoint could not be reached: {type(cause).__name__}: {cause}",
+        where=where,
+        fix={"check": "that the server runs; the address is Prompt(base_url=…), ini llm_base_url or OPENAI_BASE_URL"},
+    )
+
+
+def _said(error: Any) -> str:
+    body = error.body
+    if isinstance(body, Mapping):
+        body = body.get("message") or body
+    return repr(str(body or error.message)[:300])

@@ -1,0 +1,208 @@
+"""The text of a cassette file: YAML that a person can review, one document per request. PYTEST_DONT_REWRITE
+
+    version: 1
+    rules: 1
+    ---
+    identity: <sha256 of the request>
+    request: {method, url, body}
+    responses:
+      - {slot, number, status, latency_ms, headers, json | text | base64}
+    ---
+    end: <number of requests>
+
+`docs/formats/cassette.schema.json` has the fields. The last document shows that nothing was cut off.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pytest_llm.cassettes.identity import RULES, RequestRecord, identity_of
+from pytest_llm.errors import CassetteCorrupt
+from pytest_llm.schemas import JSON, load_json
+
+VERSION = 1
+_OTHER_BREAKS = re.compile("[\r\x85\u2028\u2029\ufeff]")
+RESTORE = {"restore": "git checkout -- {path}", "or ask again": "delete the file, then pytest --llm-record"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredReply:
+    """One reply as it is kept. `body` is `{"json": …}`, `{"text": …}` or `{"base64": …}`, or empty."""
+
+    slot: str
+    #: Its place among the replies to this request in this slot, from 1.
+    number: int
+    status: int
+    latency_ms: int | None
+    headers: Mapping[str, str]
+    body: Mapping[str, JSON]
+
+    @property
+    def order(self) -> tuple[Any, ...]:
+        """Samples in their order, each followed by its arms and attempts."""
+        return (*((0, int(part), "") if part.isdigit() else (1, 0, part) for part in self.slot.split("/")), self.number)
+
+
+@dataclass(slots=True)
+class Entry:
+    """A request with every reply to it."""
+
+    identity: str
+    request: RequestRecord
+    replies: dict[tuple[str, int], StoredReply] = field(default_factory=dict)
+
+
+def write(entries: Iterable[Entry]) -> str:
+    """The text of a cassette file."""
+    documents: list[JSON] = [{"version": VERSION, "rules": RULES}]
+    documents += [_document(entry) for entry in entries]
+    documents.append({"end": len(documents) - 1})
+    return "---\n".join(_dump(document) for document in documents)
+
+
+def _document(entry: Entry) -> JSON:
+    responses = []
+    for reply in sorted(entry.replies.values(), key=lambda one: one.order):
+        head: dict[str, JSON] = {"slot": reply.slot, "number": reply.number, "status": reply.status}
+        if reply.latency_ms is not None:
+            head["latency_ms"] = reply.latency_ms
+        responses.append({**head, "headers": dict(reply.headers), **reply.body})
+    return {"identity": entry.identity, "request": entry.request, "responses": responses}
+
+
+def read(text: str, path: str) -> dict[str, Entry]:
+    """The entries of a cassette file, by identity.
+
+    Raises CassetteCorrupt for a file that is cut, mangled, in conflict, edited in a request, or from a newer version.
+    """
+    if "\n<<<<<<< " in text or text.startswith("<<<<<<< "):
+        raise _corrupt("there is a merge conflict in the cassette", path)
+    documents = _parsed(text, path)
+    head = documents[0] if documents else None
+    if not isinstance(head, dict) or "version" not in head:
+        raise _corrupt("the cassette does not begin with its version", path)
+    if (head["version"], head.get("rules")) != (VERSION, RULES):
+        raise _corrupt(
+            f"the cassette has version {head['version']}, rules {head.get('rules')}; this release reads {VERSION}, {RULES}",
+            path,
+            {"install": "the release of pytest-llm-evals that wrote it"},
+        )
+    *body, end = documents[1:] or [None]
+    if end != {"end": len(body)}:
+        raise _corrupt(f"the cassette is cut: {len(body)} requests, and no last document that says so", path)
+    return {entry.identity: entry for entry in (_entry(document, path) for document in body)}
+
+
+def _entry(document: JSON, path: str) -> Entry:
+    try:
+        entry = Entry(document["identity"], document["request"])
+        for item in document["responses"]:
+            body = {kind: item[kind] for kind in ("json", "text", "base64") if kind in item}
+            reply = StoredReply(
+                slot=item["slot"],
+                number=item["number"],
+                status=item["status"],
+                latency_ms=item.get("latency_ms"),
+                headers=item["headers"],
+                body=body,
+            )
+            if len(body) > 1 or (reply.slot, reply.number) in entry.replies:
+                raise _corrupt(f"response {reply.slot} number {reply.number} occurs twice", path)
+            entry.replies[reply.slot, reply.number] = reply
+            _ = reply.order  # raises where slot or number are not what they should be
+        edited = identity_of(entry.request) != entry.identity
+    except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
+        raise _corrupt(f"a document of the cassette is mangled: {type(error).__name__} {error}", path) from error
+    if edited:
+        raise _corrupt(
+            f"a recorded request was edited: {entry.identity[:12]} is not the digest of the request under it", path
+        )
+    return entry
+
+
+def _corrupt(what: str, path: str, fix: Mapping[str, str] = RESTORE) -> CassetteCorrupt:
+    return CassetteCorrupt(what, where=path, fix={label: line.format(path=path) for label, line in fix.items()})
+
+
+def _parsed(text: str, path: str) -> list[JSON]:
+    import yaml
+
+    try:
+        # The C loader is three times as fast; a wheel without it has the other.
+        return list(yaml.load_all(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        mark = getattr(error, "problem_mark", None)
+        problem = getattr(error, "problem", None) or str(error)
+        raise _corrupt(f"the cassette is no YAML: {problem}", path if mark is None else f"{path}:{mark.line + 1}") from error
+
+
+def _dump(document: JSON) -> str:
+    import yaml
+
+    text: str = yaml.dump(
+        document, Dumper=_dumper(), allow_unicode=True, sort_keys=False, width=1_000_000, default_flow_style=False
+    )
+    return text
+
+
+@functools.lru_cache(maxsize=1)
+def _dumper() -> Any:
+    """Text of several lines as a literal block, where YAML can hold it so."""
+    import yaml
+
+    base: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+    class Dumper(base):  # type: ignore[misc] # chosen at run time
+        def ignore_aliases(self, _data: Any) -> bool:
+            return True
+
+        def increase_indent(self, flow: bool = False, indentless: bool = False) -> Any:
+            return super().increase_indent(flow, indentless=False)
+
+    def represent(dumper: Any, text: str) -> Any:
+        # YAML 1.1 folds these breaks in a block; where a line ends in a blank, libyaml refuses the block by itself.
+        block = "\n" in text.strip("\n") and not _OTHER_BREAKS.search(text)
+        return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if block else None)
+
+    Dumper.add_representer(str, represent)
+    return Dumper
+
+
+def body_of(content: bytes, content_type: str) -> dict[str, JSON]:
+    """A reply's content as it is stored: a JSON tree or text where that reads back exactly, else base64."""
+    try:
+        text = content.decode()
+    except UnicodeDecodeError:
+        return {"base64": base64.b64encode(content).decode()}
+    if "json" in content_type:
+        try:
+            tree, _ = load_json(text, "strict")
+        except ValueError:
+            return {"text": text}
+        if _reads_back(tree):
+            return {"json": tree}
+    return {"text": text} if text else {}
+
+
+def content_of(body: Mapping[str, JSON]) -> bytes:
+    """The content of a stored reply; of JSON the same value, not the same white space."""
+    if "json" in body:
+        return json.dumps(body["json"], ensure_ascii=True, separators=(",", ":")).encode()
+    if "base64" in body:
+        return base64.b64decode(body["base64"])
+    return str(body.get("text", "")).encode()
+
+
+def _reads_back(tree: JSON) -> bool:
+    """Whether YAML holds a value exactly; a lone surrogate, for one, it cannot."""
+    try:
+        return json.dumps(_parsed(_dump(tree), "")[0]) == json.dumps(tree)
+    except (UnicodeEncodeError, CassetteCorrupt):
+        return False

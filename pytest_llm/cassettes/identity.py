@@ -1,0 +1,99 @@
+"""What makes two requests the same: a canonical form and its digest, by a versioned rule set. PYTEST_DONT_REWRITE
+
+Rules, version 1: method; address (of a model endpoint only the end of its path, so that what was recorded at one
+replays at any other; elsewhere scheme, host and path); the query, sorted, without keys that carry secrets; the body
+(JSON: key order and white space do not matter, 1.0 is 1). Nothing of the environment, no header.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import TypeAlias
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from pytest_llm.schemas import JSON, load_json
+
+RULES = 1
+
+RequestRecord: TypeAlias = Mapping[str, JSON]
+"""`{"method", "url", "body" | "text" | "base64"}`: a request as it is compared, shown and stored."""
+
+MODEL_ENDPOINTS = (
+    "chat/completions",
+    "responses",
+    "embeddings",
+    "messages",
+    "completions",
+    "moderations",
+    "images/generations",
+    "audio/speech",
+    "audio/transcriptions",
+    "rerank",
+)
+SECRET_QUERY_KEYS = frozenset(
+    {"key", "api_key", "api-key", "apikey", "access_token", "token", "sig", "signature", "code", "x-amz-signature"}
+)
+
+
+def model_endpoint(path: str) -> str | None:
+    """The end of a path that makes it a model endpoint's; None for any other path.
+
+    >>> model_endpoint("/api/v1/chat/completions")
+    'chat/completions'
+    """
+    trimmed = path.rstrip("/")
+    return next((end for end in MODEL_ENDPOINTS if trimmed == end or trimmed.endswith("/" + end)), None)
+
+
+def record_of(method: str, url: str, body: bytes) -> RequestRecord:
+    """A request on the wire in canonical form."""
+    parts = urlsplit(url)
+    query = [(key, value) for key, value in parse_qsl(parts.query, keep_blank_values=True)]
+    kept = urlencode(sorted((key, value) for key, value in query if key.lower() not in SECRET_QUERY_KEYS))
+    address = model_endpoint(parts.path) or f"{parts.scheme}://{parts.netloc.rpartition('@')[2].lower()}{parts.path}"
+    return {"method": method.upper(), "url": f"{address}?{kept}" if kept else address, **_body(body)}
+
+
+def model_record(endpoint: str, body: Mapping[str, JSON]) -> RequestRecord:
+    """A declared prompt's request in the form that it has on the wire, without going there."""
+    return {"method": "POST", "url": endpoint, "body": body}
+
+
+def _body(body: bytes) -> dict[str, JSON]:
+    if not body:
+        return {}
+    try:
+        text = body.decode()
+    except UnicodeDecodeError:
+        return {"base64": base64.b64encode(body).decode()}
+    try:
+        found, _ = load_json(text, "strict")
+        json.dumps(found, ensure_ascii=False).encode()  # a lone surrogate is JSON, but no file can hold it unescaped
+    except ValueError:
+        return {"text": text}
+    # A body that is a bare number or text is not an API's JSON, and must read back as it was.
+    return {"body": found} if isinstance(found, dict | list) else {"text": text}
+
+
+def identity_of(record: RequestRecord) -> str:
+    """The sha256 of a canonical request, in hex.
+
+    >>> identity_of({"a": 1, "b": [2.0]}) == identity_of({"b": [2], "a": 1.0})
+    True
+    """
+    text = json.dumps(_with_plain_numbers(record), sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _with_plain_numbers(value: JSON) -> JSON:
+    kind = type(value)
+    if kind is dict or isinstance(value, Mapping):
+        return {key: _with_plain_numbers(item) for key, item in value.items()}
+    if kind is list:
+        return [_with_plain_numbers(item) for item in value]
+    if kind is float and value.is_integer():
+        return int(value)
+    return value

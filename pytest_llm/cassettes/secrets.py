@@ -1,0 +1,89 @@
+"""Keeping secrets out of every file: what counts as one, finding it, replacing it. PYTEST_DONT_REWRITE"""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pytest_llm.cassettes.identity import RequestRecord
+from pytest_llm.errors import SecretInRequest
+from pytest_llm.schemas import JSON
+
+KEPT_HEADERS = frozenset({"content-type"})
+"""Of a reply's headers; of a request's, none. An allow-list cannot miss the header that a provider adds tomorrow."""
+
+SHORTEST_VALUE = 12
+
+_VARIABLE = re.compile(r"(?:KEY|TOKEN|SECRET)\Z", re.IGNORECASE)
+# A value such as "development-key" or "pytest-llm-replay" is words, and would match in ordinary text.
+_WORDS = re.compile(r"[a-z]+(?:[-_. ][a-z]+)*\Z|\A[A-Za-z]+\Z")
+_SHAPES: Mapping[str, str] = {
+    "anthropic-key": r"sk-ant-[A-Za-z0-9_-]{16,}",
+    "openai-key": r"sk-(?!ant-)(?:proj-|svcacct-|admin-|or-v1-)?(?=[A-Za-z0-9_-]*\d)[A-Za-z0-9_-]{20,}",
+    "google-key": r"AIza[A-Za-z0-9_-]{35}",
+    "huggingface-token": r"hf_[A-Za-z0-9]{30,}",
+    "github-token": r"gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{40,}",
+    "slack-token": r"xox[abprs]-[A-Za-z0-9-]{10,}",
+    "aws-key-id": r"(?:AKIA|ASIA)[A-Z0-9]{16}",
+    "json-web-token": r"eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{16,}",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """The secrets of one environment, and the shapes of keys that are always one."""
+
+    pattern: re.Pattern[str]
+    #: From a group of the pattern to the name that stands in a file instead of the value.
+    names: Mapping[str, str]
+
+    @classmethod
+    def of(cls, environment: Mapping[str, str]) -> Secrets:
+        """Values of variables named …KEY, …TOKEN or …SECRET, of 12 characters or more that are not words."""
+        values = {
+            name: value
+            for name, value in environment.items()
+            if _VARIABLE.search(name) and len(value) >= SHORTEST_VALUE and not _WORDS.match(value)
+        }
+        return _compiled(tuple(sorted(values.items(), key=lambda item: (-len(item[1]), item[0]))))
+
+    def first_in(self, text: str) -> str | None:
+        """The name of the first secret in a text; never its value."""
+        found = self.pattern.search(text)
+        return None if found is None else self.names[str(found.lastgroup)]
+
+    def scrub(self, text: str) -> str:
+        """The text with `<secret:NAME>` in the place of every secret."""
+        return self.pattern.sub(lambda found: f"<secret:{self.names[str(found.lastgroup)]}>", text)
+
+    def scrub_json(self, value: JSON) -> JSON:
+        """The JSON value with every text in it scrubbed."""
+        if isinstance(value, str):
+            return self.scrub(value)
+        if isinstance(value, Mapping):
+            return {self.scrub(key): self.scrub_json(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self.scrub_json(item) for item in value]
+        return value
+
+    def refuse(self, record: RequestRecord, where: str) -> None:
+        """Raise SecretInRequest when a request that is about to be sent and recorded carries a secret."""
+        name = self.first_in(json.dumps(record, ensure_ascii=False))
+        if name is not None:
+            raise SecretInRequest(
+                f"the request's address or body holds a secret ({name}); it was not sent",
+                where=where,
+                fix={"remove": "it from the prompt or the inputs; keys belong into headers, which are never recorded"},
+            )
+
+
+@functools.lru_cache(maxsize=4)
+def _compiled(values: tuple[tuple[str, str], ...]) -> Secrets:
+    names = {f"v{number}": name for number, (name, _) in enumerate(values)}
+    names |= {f"s{number}": name for number, name in enumerate(_SHAPES)}
+    parts = [f"(?P<v{number}>{re.escape(value)})" for number, (_, value) in enumerate(values)]
+    parts += [f"(?P<s{number}>{shape})" for number, shape in enumerate(_SHAPES.values())]
+    return Secrets(re.compile("|".join(parts)), names)

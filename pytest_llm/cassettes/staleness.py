@@ -1,0 +1,133 @@
+"""Why a request has no recording, and what changed since the nearest one. Values in, values out. PYTEST_DONT_REWRITE"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from pytest_llm.cassettes.document import Entry
+from pytest_llm.cassettes.identity import RequestRecord
+from pytest_llm.schemas import JSON, quoted
+
+Kind = Literal["no cassette", "missing", "stale", "exhausted"]
+
+ALIKE = 0.5
+"""From this share of equal parts on, a recorded request is an earlier form of the one that is asked, not another one."""
+
+LONGEST_LINE = 160
+_CONTEXT = 2
+_ABSENT = object()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Miss:
+    """Why there is no recording."""
+
+    kind: Kind
+    #: One line that says what changed: "system message −1 +1"; "" unless stale.
+    heading: str = ""
+    #: The difference, line by line; equal for every request that the same edit made stale.
+    change: str = ""
+
+
+def explain_miss(
+    entries: Mapping[str, Entry], identity: str, request: RequestRecord, slot: str, *, file_exists: bool
+) -> Miss:
+    """Why this request in this slot is not among the recorded ones."""
+    if not file_exists:
+        return Miss(kind="no cassette")
+    known = entries.get(identity)
+    if known is not None:
+        used_up = any(recorded == slot for recorded, _ in known.replies)
+        return Miss(kind="exhausted" if used_up else "missing")
+    nearest = _nearest(entries.values(), request, slot)
+    if nearest is None:
+        return Miss(kind="missing")
+    heading, change = difference(nearest.request, request)
+    return Miss(kind="stale", heading=heading, change=change)
+
+
+def _nearest(entries: Iterable[Entry], request: RequestRecord, slot: str) -> Entry | None:
+    """The recorded request to the same address that is most alike, among equals one of the same slot."""
+    wanted = _parts(request)
+    best: tuple[tuple[float, bool], Entry] | None = None
+    for entry in entries:
+        if (entry.request.get("method"), entry.request.get("url")) != (request["method"], request["url"]):
+            continue
+        there = _parts(entry.request)
+        alike = len(wanted & there) / len(wanted | there)
+        rank = (alike, any(recorded == slot for recorded, _ in entry.replies))
+        if alike >= ALIKE and (best is None or rank > best[0]):
+            best = (rank, entry)
+    return None if best is None else best[1]
+
+
+def _parts(request: RequestRecord) -> frozenset[tuple[str, str]]:
+    """What a request consists of: every word of a text and every other value, with its path."""
+    return frozenset(
+        (path, word)
+        for path, value in _leaves(request)
+        for word in (value.split() or [""] if isinstance(value, str) else [json.dumps(value)])
+    )
+
+
+def _leaves(value: JSON, path: str = "") -> Iterator[tuple[str, JSON]]:
+    if isinstance(value, Mapping) and value:
+        for key, item in value.items():
+            yield from _leaves(item, f"{path}/{key}")
+    elif isinstance(value, list) and value:
+        for number, item in enumerate(value):
+            yield from _leaves(item, f"{path}/{number}")
+    else:
+        yield path, value
+
+
+def difference(before: RequestRecord, after: RequestRecord) -> tuple[str, str]:
+    """What differs between two requests: a heading of one line, and the lines."""
+    old, new = dict(_leaves(before)), dict(_leaves(after))
+    headings, blocks = [], []
+    for path in dict.fromkeys([*old, *new]):
+        was, now = old.get(path, _ABSENT), new.get(path, _ABSENT)
+        if was is now or was == now and type(was) is type(now):
+            continue
+        label = _label(path, after if path in new else before)
+        if isinstance(was, str) and isinstance(now, str) and ("\n" in was + now or len(was + now) > LONGEST_LINE // 2):
+            lines = list(_line_difference(was, now))
+            removed, added = (sum(line.startswith(sign) for line in lines) for sign in "-+")
+            headings.append(f"{label} −{removed} +{added}")
+            blocks.append("\n".join([f"{label}:", *lines]))
+        else:
+            told = f"{label} {_shown(was)} → {_shown(now)}"
+            headings.append(told)
+            blocks.append(told)
+    return ", ".join(headings), "\n".join(blocks)
+
+
+def _line_difference(was: str, now: str) -> Iterator[str]:
+    for line in difflib.ndiff(was.splitlines(), now.splitlines()):
+        if line[:1] != "?":
+            shown = line.rstrip()
+            yield shown if len(shown) <= LONGEST_LINE else f"{shown[:LONGEST_LINE]}…"
+
+
+def _label(path: str, request: RequestRecord) -> str:
+    """A path in words: the message's role, or the parameter's name."""
+    steps = path.split("/")[1:]
+    if steps[:1] == ["body"]:
+        steps = steps[1:]
+    if len(steps) >= 2 and steps[0] in ("messages", "input") and steps[1].isdigit():
+        body = request["body"]
+        message = body[steps[0]][int(steps[1])]
+        role = message.get("role", "?") if isinstance(message, Mapping) else "?"
+        same = [n for n, one in enumerate(body[steps[0]]) if isinstance(one, Mapping) and one.get("role") == role]
+        place = f" {same.index(int(steps[1])) + 1} of {len(same)}" if len(same) > 1 else ""
+        rest = "" if steps[2:] in ([], ["content"]) else " " + "/".join(steps[2:])
+        return f"{role} message{place}{rest}"
+    return "/".join(steps)
+
+
+def _shown(value: object) -> str:
+    return "nothing" if value is _ABSENT else quoted(value, LONGEST_LINE)

@@ -1,0 +1,100 @@
+"""Cassette files on disk: read, merged under a lock, replaced atomically. PYTEST_DONT_REWRITE"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from pytest_llm.cassettes.document import Entry, StoredReply, read, write
+from pytest_llm.cassettes.identity import RequestRecord, identity_of
+from pytest_llm.errors import CassetteCorrupt, LlmError
+
+IGNORE_ALL = "# Made by pytest_llm; nothing in here belongs into a repository.\n*\n"
+
+
+def load(path: Path) -> dict[str, Entry] | None:
+    """The entries of a cassette file; None where there is no file. Raises CassetteCorrupt."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise CassetteCorrupt(f"the cassette cannot be read: {error}", where=str(path)) from error
+    return read(text, str(path))
+
+
+def merge(path: Path, added: Mapping[str, tuple[RequestRecord, list[StoredReply]]], state: Path) -> None:
+    """Put replies into a cassette file, beside what any other process has put there meanwhile.
+
+    A reply replaces the one with the same request, slot and number. `state` is the folder for the lock.
+    """
+
+    def change(entries: dict[str, Entry]) -> dict[str, Entry]:
+        for identity, (request, replies) in added.items():
+            entry = entries.setdefault(identity, Entry(identity, request))
+            entry.replies.update({(reply.slot, reply.number): reply for reply in replies})
+        return entries
+
+    _rewrite(path, change, state)
+
+
+def keep_only(path: Path, used: Mapping[str, set[tuple[str, int]]], samples: set[str], state: Path) -> None:
+    """Drop what a complete re-recording no longer uses.
+
+    `used` are the (slot, number) pairs by identity that the run used; `samples`, the samples that were run. A request
+    that none used goes; of the others, only replies in slots of samples that were run can go.
+    """
+
+    def change(entries: dict[str, Entry]) -> dict[str, Entry]:
+        kept = {identity: entry for identity, entry in entries.items() if identity in used}
+        for identity, entry in kept.items():
+            entry.replies = {
+                place: reply
+                for place, reply in entry.replies.items()
+                if place in used[identity] or place[0].split("/")[0] not in samples
+            }
+        return kept
+
+    _rewrite(path, change, state)
+
+
+def _rewrite(path: Path, change: Callable[[dict[str, Entry]], dict[str, Entry]], state: Path) -> None:
+    from filelock import FileLock
+
+    lock = state_folder(state) / "locks" / f"{identity_of({'path': str(path)})[:24]}.lock"
+    lock.parent.mkdir(exist_ok=True)
+    with FileLock(lock):
+        before = load(path) or {}
+        text = write(change(before).values())
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            replace(path, text)
+
+
+def replace(path: Path, text: str) -> None:
+    """Write a file so that at any moment either the old or the new text is there. Raises LlmError."""
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=path.parent)
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        mask = os.umask(0)
+        os.umask(mask)
+        Path(temporary).chmod(0o666 & ~mask)  # mkstemp makes files that only their owner can read
+        Path(temporary).replace(path)
+    except OSError as error:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+        raise LlmError(f"the file cannot be written: {error}", where=str(path)) from error
+
+
+def state_folder(state: Path) -> Path:
+    """The folder `.pytest_llm`, with a .gitignore of its own."""
+    if not (state / ".gitignore").exists():
+        state.mkdir(parents=True, exist_ok=True)
+        (state / ".gitignore").write_text(IGNORE_ALL, encoding="utf-8")
+    return state

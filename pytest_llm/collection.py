@@ -1,0 +1,292 @@
+"""From a marker to the items of a suite: prompts, cases, variants and samples. PYTEST_DONT_REWRITE"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import inspect
+import re
+import textwrap
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_llm.errors import LlmError, MarkerError
+from pytest_llm.graders import Grader, grader
+from pytest_llm.prompts import Case, Prompt, load_cases
+from pytest_llm.schemas import Validator
+from pytest_llm.settings import Settings, samples_of
+
+ARGUMENTS = ("prompt", "cases", "variants", "samples", "graders", "suite", "schema", "schema_required")
+FIXTURES = ("llm_case", "llm_prompt", "llm_response", "llm_grade", "llm_calls", "llm_client")
+
+LONGEST_NAME = 80
+_NOT_ON_WINDOWS = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?\Z", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suite:
+    """A test function with what its markers say."""
+
+    name: str
+    #: By variant; a test without variants has one under None, a test without a prompt has None there.
+    prompts: Mapping[str | None, Prompt | None]
+    cases: tuple[Case, ...]
+    samples: int
+    graders: tuple[Grader, ...]
+    schema_required: bool
+    #: The compiled schema of each prompt.
+    validators: Mapping[str | None, Validator | None]
+
+    @property
+    def is_parametrised(self) -> bool:
+        """Whether the test becomes more items, or one with a name of its own."""
+        return bool(self.cases) or len(self.prompts) > 1 or self.samples > 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draw:
+    """What one item is: one sample of one case under one variant."""
+
+    suite: Suite
+    case: Case | None = None
+    variant: str | None = None
+    sample: int = 1
+    #: The end of the item's name that comes from case, variant and sample; "" where it has none.
+    id: str = ""
+
+    @property
+    def prompt(self) -> Prompt | None:
+        """The prompt of this variant."""
+        return self.suite.prompts[self.variant]
+
+    @property
+    def sharing(self) -> int:
+        """How many items share this one's cassette."""
+        return len(self.suite.prompts) * self.suite.samples
+
+
+def suite_of(definition: pytest.Function, fixturenames: Iterable[str], settings: Settings, read: CaseReader) -> Suite:
+    """The suite that the markers of a test function declare. Raises LlmError with the fix."""
+    said = _merged(definition)
+    declared = said.get("schema")
+    prompts = {variant: _changed(prompt, declared, settings) for variant, prompt in _prompts(said).items()}
+    cases = read(said["cases"], definition.path.parent) if said.get("cases") is not None else ()
+    suite = Suite(
+        name=said.get("suite") or _function_name(definition),
+        prompts=prompts,
+        cases=tuple(cases),
+        samples=_samples(said.get("samples"), settings),
+        graders=_graders(said.get("graders", ())),
+        schema_required=said.get("schema_required", True),
+        validators={name: None if prompt is None else prompt.validator() for name, prompt in prompts.items()},
+    )
+    _check(suite, definition, set(fixturenames))
+    return suite
+
+
+CaseReader = Callable[[Any, Path], Sequence[Case]]
+
+
+def read_cases(source: Any, folder: Path) -> list[Case]:
+    """The cases of a marker; a path is relative to the test file."""
+    if isinstance(source, str | Path):
+        return load_cases(folder / source)
+    if not isinstance(source, Iterable):
+        raise MarkerError(f"cases={source!r} is neither a path nor a list of cases")
+    return load_cases(source)
+
+
+def draws(suite: Suite) -> list[Draw]:
+    """Every item of a suite: cases in their order, their variants, their samples."""
+    out = []
+    for case in suite.cases or (None,):
+        for variant in suite.prompts:
+            names = [name for name in (case and _printable_id(case.id), variant) if name]
+            for sample in range(1, suite.samples + 1):
+                parts = [*names, f"#{sample}"] if sample > 1 else names
+                out.append(Draw(suite=suite, case=case, variant=variant, sample=sample, id="-".join(parts)))
+    return out
+
+
+def cassette_of(item: pytest.Function, draw: Draw) -> Path:
+    """Where an item's exchanges are kept: beside its test, one file a case."""
+    own = item.callspec.id if hasattr(item, "callspec") else ""
+    if draw.id:
+        own = own[: -len(draw.id)].removesuffix("-")
+    parts = [file_slug(draw.case.id)] if draw.case is not None else []
+    parts += [file_slug(own.lower() if own == own.lower() else own + "^")] if own else []
+    name = "~".join(parts) or file_slug(item.originalname or item.name)
+    return item.path.parent / "cassettes" / item.path.stem / _function_name(item) / f"{name}.yaml"
+
+
+def file_slug(text: str) -> str:
+    """A name for a file on every system, and another one for every text: a digest is added where the slug loses any.
+
+    >>> file_slug("order-001"), file_slug("../../etc/passwd")
+    ('order-001', 'etc-passwd-dfc37f0f')
+    """
+    slug = re.sub(r"[^A-Za-z0-9._+=,-]+", "-", text).strip(".-")[:LONGEST_NAME].rstrip(".-")
+    if slug == text and not _NOT_ON_WINDOWS.match(slug):
+        return slug
+    mark = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:8]
+    return f"{slug}-{mark}".lstrip("-")
+
+
+def tag_mark(tag: str) -> str:
+    """The name of the pytest mark of a tag."""
+    return "tag_" + re.sub(r"\W+", "_", tag)
+
+
+def is_bare(definition: pytest.Item, fixturenames: Iterable[str]) -> bool:
+    """Whether a test says no more than "talks to a model", which many repositories say without knowing this plugin."""
+    marks = list(definition.iter_markers("llm"))
+    return not any(mark.args or mark.kwargs for mark in marks) and not set(FIXTURES) & set(fixturenames)
+
+
+# -- reading the marker -----------------------------------------------------------------------------------------
+
+
+def _merged(definition: pytest.Function) -> dict[str, Any]:
+    """The marker's arguments, those of the closest marker first, argument by argument."""
+    said: dict[str, Any] = {}
+    for mark in definition.iter_markers("llm"):
+        if unknown := [name for name in mark.kwargs if name not in ARGUMENTS]:
+            raise MarkerError(f"the llm marker has no argument {unknown[0]!r}", instead=[", ".join(ARGUMENTS)])
+        if len(mark.args) > 1:
+            raise MarkerError(
+                f"the llm marker takes one prompt, not {len(mark.args)}", fix={"compare": "variants=[one, other]"}
+            )
+        given = dict(mark.kwargs)
+        if mark.args:
+            given["prompt"] = _a_prompt(mark.args[0])
+        for name, value in given.items():
+            said.setdefault(name, value)
+    return said
+
+
+def _a_prompt(value: Any) -> Prompt:
+    if isinstance(value, Prompt):
+        return value
+    raise MarkerError(
+        f"the llm marker's prompt is a Prompt, not {type(value).__name__} {str(value)[:40]!r}",
+        fix={"write": "@pytest.mark.llm(Prompt(name=…, model=…, user=…))", "or, cases": "@pytest.mark.llm(cases=…)"},
+    )
+
+
+def _prompts(said: Mapping[str, Any]) -> dict[str | None, Prompt | None]:
+    variants = said.get("variants")
+    if variants is None:
+        return {None: None if said.get("prompt") is None else _a_prompt(said["prompt"])}
+    if said.get("prompt") is not None:
+        raise MarkerError("the llm marker has a prompt and variants", fix={"put": "the prompt among the variants"})
+    if not isinstance(variants, Mapping):
+        variants = [_a_prompt(variant) for variant in variants]
+        variants = {prompt.name: prompt for prompt in variants} if _differ(variants) else {}
+    if not variants:
+        raise MarkerError(
+            "variants= needs prompts with different names", fix={"write": 'variants={"short": prompt, "long": other}'}
+        )
+    return {str(name): _a_prompt(prompt) for name, prompt in variants.items()}
+
+
+def _differ(prompts: Sequence[Prompt]) -> bool:
+    return len({prompt.name.casefold() for prompt in prompts}) == len(prompts)
+
+
+def _changed(prompt: Prompt | None, schema: Any, settings: Settings) -> Prompt | None:
+    if prompt is None:
+        if schema is not None:
+            raise MarkerError("schema= is for the response of a prompt, and there is none")
+        return None
+    changes = dict(settings.changes) if schema is None else {"schema": schema, **settings.changes}
+    return prompt.replace(**changes) if changes else prompt
+
+
+def _samples(said: Any, settings: Settings) -> int:
+    if settings.samples is not None:
+        return settings.samples
+    if said is not None:
+        return samples_of(said, "samples")
+    return settings.default_samples or 1
+
+
+def _graders(said: Any) -> tuple[Grader, ...]:
+    if not isinstance(said, Iterable) or isinstance(said, str):
+        said = (said,)
+    out = []
+    for one in said:
+        if not callable(one):
+            raise MarkerError(f"a grader is callable, not {one!r}", fix={"write": 'graders=[contains("14 days")]'})
+        out.append(one if isinstance(one, Grader) else grader(one))
+    names = [one.name for one in out]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise MarkerError(
+            f"two graders are named {twice[0]!r}", fix={"name one": f'{twice[0]}(…).named("another name")'}
+        )
+    return tuple(out)
+
+
+# -- what would be a test that cannot fail, or a case that cannot be asked ---------------------------------------
+
+
+def _check(suite: Suite, definition: pytest.Function, fixturenames: set[str]) -> None:
+    if suite.graders and not fixturenames & {"llm_response", "llm_retry"}:
+        raise MarkerError(
+            "graders without a response to grade",
+            where=definition.nodeid,
+            fix={"name": "the fixture llm_response in the test, or grade by llm_grade(…) in its body"},
+        )
+    if "llm_response" in fixturenames and None in suite.prompts.values():
+        raise MarkerError(
+            "llm_response without a prompt", where=definition.nodeid, fix={"write": "@pytest.mark.llm(prompt, …)"}
+        )
+    judged = suite.graders or (suite.schema_required and any(suite.validators.values()))
+    if not ("llm_response" in fixturenames and judged) and _has_empty_body(definition.function):
+        raise MarkerError(
+            "this test cannot fail: its body is empty, and neither graders nor a schema judge a response",
+            where=definition.nodeid,
+            fix={"add": "an assert, or llm_response with graders=[…] or a schema"},
+        )
+    for prompt in suite.prompts.values():
+        if prompt is not None:
+            _check_inputs(prompt, suite)
+
+
+def _check_inputs(prompt: Prompt, suite: Suite) -> None:
+    """A case without an input that the prompt's templates need is an error now, not when it is asked."""
+    needed = prompt.variables
+    for case in suite.cases or (None,):
+        inputs = case.inputs if case is not None else {}
+        if needed <= inputs.keys():
+            continue
+        try:  # a template may well say {% if notes is defined %}
+            prompt.render(**inputs)
+        except LlmError as error:
+            place = "no cases= in the marker" if case is None else f"{case.where or 'code'}, case {case.id!r}"
+            raise type(error)(f"{place}: {error}", where=f'Prompt "{prompt.name}"') from error
+
+
+def _has_empty_body(function: Callable[..., Any]) -> bool:
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    except (OSError, SyntaxError, TypeError):  # made by exec, or a lambda: there may be something in it
+        return False
+    body = tree.body[0].body if isinstance(tree.body[0], ast.FunctionDef | ast.AsyncFunctionDef) else []
+    return bool(body) and all(
+        isinstance(one, ast.Pass) or (isinstance(one, ast.Expr) and isinstance(one.value, ast.Constant)) for one in body
+    )
+
+
+def _function_name(item: pytest.Function) -> str:
+    name = item.originalname or item.name
+    return name if item.cls is None else f"{item.cls.__name__}.{name}"
+
+
+def _printable_id(text: str) -> str:
+    """A case id as part of an item's name: no line breaks, no separator of node ids, not without end."""
+    shown = re.sub(r"[\x00-\x1f\x7f]+", " ", text).replace("::", ":")
+    return shown if len(shown) <= LONGEST_NAME else file_slug(text)

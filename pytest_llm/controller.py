@@ -1,0 +1,83 @@
+"""What happens once per run, in the process that hears of all items: run file, clean-up, summary. PYTEST_DONT_REWRITE"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+
+import pytest
+
+from pytest_llm.errors import LlmError
+from pytest_llm.reports import summary_lines
+from pytest_llm.results import Result, Run, json_report, write_run
+from pytest_llm.session import settings_of
+
+LAST_RUN = "last-run.jsonl"
+
+
+class Controller:
+    """Collects results; under xdist the only half on the controller, without it beside the Session."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._settings = settings_of(config)
+        self._results: dict[str, Result] = {}
+        self._problem = ""
+
+    def receive(self, payload: str) -> None:
+        """One item's result; a rerun of the item replaces it."""
+        result = Result.of(json.loads(payload))
+        self._results[result.nodeid] = result
+
+    @property
+    def run(self) -> Run:
+        """The run so far."""
+        return Run(results=tuple(self._results.values()), mode=self._settings.mode)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Keep the run, and drop from cassettes what a complete re-recording no longer uses."""
+        from pytest_llm.cassettes import store
+
+        try:
+            state = store.state_folder(self._settings.state)
+            store.replace(state / LAST_RUN, write_run(self.run))
+            if self._settings.json_file is not None:
+                store.replace(self._settings.json_file, json_report(self.run))
+            if self._settings.mode in ("record", "rerecord"):
+                self._drop_unused()
+        except (LlmError, OSError) as error:
+            self._problem = f"the results could not be kept: {error}"
+            session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
+
+    def _drop_unused(self) -> None:
+        from pytest_llm.cassettes import store
+
+        groups: dict[str, list[Result]] = {}
+        for result in self._results.values():
+            groups.setdefault(result.cassette, []).append(result)
+        for cassette, results in groups.items():
+            if _is_complete(results):
+                used: dict[str, set[tuple[str, int]]] = {}
+                for identity, slot, number in (place for result in results for place in result.used):
+                    used.setdefault(identity, set()).add((slot, number))
+                samples = {str(result.sample) for result in results}
+                store.keep_only(self._settings.root / cassette, used, samples, self._settings.state)
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Say how the suites did."""
+        if not self._results:
+            return
+        terminalreporter.section("llm")
+        for line in [*summary_lines(self.run), *([self._problem] if self._problem else [])]:
+            terminalreporter.write_line(line)
+
+
+def _is_complete(results: Iterable[Result]) -> bool:
+    """Whether every item of a cassette ran to its end, and something in it was recorded anew."""
+    results = list(results)
+    return (
+        any(result.recorded for result in results)
+        and all(result.ended for result in results)
+        and len(results) == results[0].sharing
+    )

@@ -1,0 +1,66 @@
+"""The fixtures: each hands on what the session knows of the running item. PYTEST_DONT_REWRITE"""
+
+from __future__ import annotations
+
+import pytest
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from openai import OpenAI
+
+    from pytest_llm.calls import Response
+    from pytest_llm.prompts import Case, Prompt
+    from pytest_llm.session import Calls, GradeFunction, OpenItem
+
+
+def _item(request: pytest.FixtureRequest) -> OpenItem:
+    from pytest_llm.session import open_item
+
+    return open_item(request)
+
+
+@pytest.fixture
+def _llm_sample(request: pytest.FixtureRequest) -> Any:
+    """Carries case, variant and sample of an item; tests that name no fixture are parametrised through it."""
+    return request.param
+
+
+@pytest.fixture
+def llm_case(request: pytest.FixtureRequest) -> Case:
+    """The case of this item; `llm_case["email"]` is an input."""
+    return _item(request).case
+
+
+@pytest.fixture
+def llm_prompt(request: pytest.FixtureRequest) -> Prompt:
+    """The prompt of this item, after `--llm-set`."""
+    return _item(request).prompt
+
+
+@pytest.fixture
+def llm_response(request: pytest.FixtureRequest) -> Response:
+    """The response of this item's prompt to its case: replayed, unless a recording option was given."""
+    return _item(request).respond()
+
+
+@pytest.fixture
+def llm_grade(request: pytest.FixtureRequest) -> GradeFunction:
+    """`llm_grade(grader, output=None, *, name=None, required=True) -> Grade`; a required grade that failed fails the item.
+
+    It records and never raises. Without an output, the item's response is graded.
+    """
+    return _item(request).grade
+
+
+@pytest.fixture
+def llm_calls(request: pytest.FixtureRequest) -> Calls:
+    """Every exchange with a model that this test has made so far, whoever made it, in order."""
+    return _item(request).calls
+
+
+@pytest.fixture
+def llm_client(request: pytest.FixtureRequest) -> OpenAI:
+    """An OpenAI client for this item, made once per run, with the SDK's retries switched off."""
+    return _item(request).client()

@@ -1,0 +1,229 @@
+"""A grader, and the decorator that makes one of a function. PYTEST_DONT_REWRITE"""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
+from numbers import Real
+from typing import Any, TypeAlias, overload
+
+from pytest_llm.errors import GraderError
+from pytest_llm.graders.grade import Grade
+from pytest_llm.graders.parameters import a_json, a_share, refused
+from pytest_llm.graders.reading import CannotRead, kind_of
+from pytest_llm.prompts import Case
+from pytest_llm.schemas import JSON
+
+LONGEST_REASON = 4000
+_RETURNS = "bool, a score of 0..1, Grade, or one of the first two with a reason: (score, reason)"
+
+Told: TypeAlias = bool | float | Grade | tuple[float, str]
+"""What a grader's function may return; a bool is a float to type checkers, so (bool, reason) is in it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Grader:
+    """A named, parametrised function from an output and a case to a grade.
+
+    Called, it never raises for an output, whatever that is (`BaseException`s that are no `Exception`, such as
+    KeyboardInterrupt, pass through). It returns a Grade, or, where its function is a coroutine function, an awaitable
+    of one: `result = g(output, case)`, then `if inspect.isawaitable(result): result = await result`. Who knows that a
+    grader is synchronous may say `g.grade(output, case)`.
+    """
+
+    name: str
+    #: `(output, case)`, or `(output)` where `takes_case` is False; returns `Told` or an awaitable of it.
+    function: Callable[..., object] = field(repr=False)
+    #: Names and JSON values; use `parameters`.
+    params: tuple[tuple[str, JSON], ...] = ()
+    #: A score of at least this passes; None: scores are only reported.
+    threshold: float | None = None
+    takes_case: bool = True
+    #: Whether calling it is known to return an awaitable.
+    is_async: bool = False
+    #: Whether it is known to give nothing but a score, which decides nothing.
+    score_only: bool = False
+
+    @property
+    def parameters(self) -> dict[str, JSON]:
+        """What it was built with, as JSON; what was left at its default is absent. Equal for equal graders."""
+        found = copy.deepcopy(dict(self.params))
+        return found if self.threshold is None else {**found, "threshold": self.threshold}
+
+    def named(self, name: str) -> Grader:
+        """The same grader by another name; its parameters then tell what it was: `{"grader": "contains", …}`."""
+        kind = dict(self.params).get("grader", self.name)
+        params = tuple(pair for pair in self.params if pair[0] != "grader")
+        return replace(self, name=_checked_name(name), params=(("grader", kind), *params))
+
+    def __call__(self, output: object, case: Case | None = None) -> Grade | Awaitable[Grade]:
+        """The grade, or an awaitable of it."""
+        try:
+            told = self.function(output, case) if self.takes_case else self.function(output)
+        except Exception as problem:  # what a user's function raises is a grade; see _raised
+            return self._raised(problem)
+        return self._awaited(told) if inspect.isawaitable(told) else self._graded(told)
+
+    def grade(self, output: object, case: Case | None = None) -> Grade:
+        """The grade, at once. Raises GraderError where it has to be awaited."""
+        result = None if self.is_async else self(output, case)
+        if isinstance(result, Grade):
+            return result
+        if inspect.iscoroutine(result):
+            result.close()  # otherwise Python warns that it was never awaited
+        raise GraderError(f"grader {self.name!r} is asynchronous", fix={"write": "await g(output, case)"})
+
+    async def _awaited(self, told: Awaitable[object]) -> Grade:
+        try:
+            return self._graded(await told)
+        except Exception as problem:  # as above
+            return self._raised(problem)
+
+    def _raised(self, problem: Exception) -> Grade:
+        """Failed where something was asserted; else ungraded: a bug in a grader says nothing of the output."""
+        try:
+            message = str(problem)
+        except Exception:  # an exception that cannot be shown is still one
+            message = "(no message)"
+        if isinstance(problem, AssertionError):
+            return Grade(name=self.name, passed=False, reason=_inert(message or "an assertion failed"))
+        if isinstance(problem, CannotRead):
+            return Grade(name=self.name, reason=_inert(message))
+        return Grade(name=self.name, reason=_inert(f"it raised {type(problem).__name__}: {message}"))
+
+    def _graded(self, told: object) -> Grade:
+        """What a function returned, as a grade under this grader's name; ungraded where it is not understood."""
+        verdict, reason = told, ""
+        if isinstance(told, tuple) and len(told) == 2 and isinstance(told[1], str):
+            verdict, reason = told
+        if isinstance(verdict, Grade):
+            return self._own(verdict)
+        if isinstance(verdict, bool):
+            return Grade(name=self.name, passed=verdict, reason=_inert(reason))
+        if isinstance(verdict, Real):
+            score = _score(verdict)
+            if score is None:
+                return Grade(name=self.name, reason=f"it returned the score {_number(verdict)}, which is not in 0..1")
+            return Grade(name=self.name, score=score, passed=self._decides(score), reason=_inert(reason))
+        return Grade(name=self.name, reason=f"it returned {kind_of(told)}; a grader returns {_RETURNS}")
+
+    def _own(self, grade: Grade) -> Grade:
+        told: object = grade.passed  # of an unchecked function it is anything
+        if told is not None and not isinstance(told, bool):
+            return Grade(name=self.name, reason=f"it returned a Grade whose `passed` is {kind_of(told)}")
+        if grade.score is not None:
+            scored = self._graded(float(grade.score) if isinstance(grade.score, bool) else grade.score)
+            if scored.score is None:
+                return scored
+            passed = scored.passed if grade.passed is None else grade.passed
+            return replace(scored, passed=passed, reason=_inert(grade.reason))
+        return replace(grade, name=self.name, reason=_inert(grade.reason))
+
+    def _decides(self, score: float) -> bool | None:
+        return None if self.threshold is None else score >= self.threshold
+
+
+@overload
+def grader(function: Callable[..., Any], /) -> Grader: ...
+@overload
+def grader(
+    *, name: str | None = None, threshold: float | None = None, params: Mapping[str, JSON] | None = None
+) -> Callable[[Callable[..., Any]], Grader]: ...
+def grader(
+    function: Callable[..., Any] | None = None,
+    /,
+    *,
+    name: str | None = None,
+    threshold: float | None = None,
+    params: Mapping[str, JSON] | None = None,
+) -> Grader | Callable[[Callable[..., Any]], Grader]:
+    """A grader of a function or coroutine function `(output)` or `(output, case)`; `@grader` or `@grader(name="x")`.
+
+    It returns bool, a score of 0..1, Grade, or one of the first two with a reason; anything else is ungraded. A failed
+    `assert` is failed, any other exception ungraded. `params` tells, as JSON, what the function was built with, so that
+    a change of it is known as a change of the instrument.
+    """
+    threshold = a_share("grader", "threshold", threshold)
+    told = a_json("grader", "params", dict(params or {}))
+
+    def decorate(function: Callable[..., Any]) -> Grader:
+        takes_case, returns = _signature(function)
+        return Grader(
+            name=_checked_name(getattr(function, "__name__", "") if name is None else name),
+            function=function,
+            params=tuple(told.items()),
+            threshold=threshold,
+            takes_case=takes_case,
+            is_async=any(map(inspect.iscoroutinefunction, (function, getattr(function, "__call__", None)))),  # noqa: B004  # an object whose __call__ is a coroutine function is asynchronous too
+            score_only=threshold is None and returns in (float, "float"),
+        )
+
+    return decorate if function is None else decorate(function)
+
+
+def _signature(function: object) -> tuple[bool, object]:
+    """Whether a function takes the case, and its annotation of what it returns."""
+    if isinstance(function, Grader):
+        raise GraderError(f"{function.name!r} is a grader already", fix={"write": 'that.named("…")'})
+    if not callable(function):
+        raise refused("grader", "function", function, "is no function", "@grader above a def")
+    try:
+        signature = inspect.signature(function)
+    except ValueError:  # some functions written in C tell none
+        return False, None
+    given = [
+        one for one in signature.parameters.values() if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)
+    ]
+    star = any(one.kind is one.VAR_POSITIONAL for one in signature.parameters.values())
+    # A second parameter with a default is an option of the function's own, unless it is called `case`.
+    takes_case = star or (len(given) > 1 and (given[1].default is given[1].empty or given[1].name == "case"))
+    try:
+        signature.bind(*(None, None)[: 2 if takes_case else 1])
+    except TypeError:
+        what = f"the grader takes {signature}, not (output) or (output, case)"
+        raise GraderError(what, fix={"write": f"def {getattr(function, '__name__', 'grade')}(output, case):"}) from None
+    return takes_case, signature.return_annotation
+
+
+def _checked_name(name: object) -> str:
+    if not isinstance(name, str) or not name.strip() or name == "<lambda>":
+        raise refused("grader", "name", name, "is no name", 'name="polite"')
+    return name
+
+
+def _score(value: Real) -> float | None:
+    try:
+        number = float(value)
+    except (OverflowError, ValueError):  # an int of 400 digits
+        return None
+    return number if 0 <= number <= 1 else None
+
+
+def _number(value: object) -> str:
+    try:
+        return repr(value)[:40]
+    except ValueError:  # an int of more digits than Python likes to print
+        return "of very many digits"
+
+
+_SHOWN = "\n\t\u200c\u200d"  # the joiners are needed to write emoji, Persian and Indic scripts
+_UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
+
+
+def _inert(reason: str) -> str:
+    r"""A reason that nobody's terminal obeys, no encoder refuses, and that is not long, whatever a model wrote into it.
+
+    >>> print(_inert("red: \x1b[31m"))
+    red: \x1b[31m
+    """
+    if len(reason) > LONGEST_REASON:
+        reason = f"{reason[:LONGEST_REASON]}… ({len(reason)} characters)"
+    return reason if reason.isprintable() else _UNPRINTABLE.sub(_escaped, reason)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    one = found[0]
+    return one if one in _SHOWN or one.isprintable() else one.encode("unicode_escape", "backslashreplace").decode()

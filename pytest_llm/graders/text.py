@@ -1,0 +1,256 @@
+"""Graders of text. PYTEST_DONT_REWRITE
+
+Equality is exact: no Unicode normalisation, no case folding unless asked for. Where two texts differ only in such, the
+reason says so.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable
+from itertools import combinations
+
+from pytest_llm.graders.grade import Grade
+from pytest_llm.graders.grader import Grader, Told
+from pytest_llm.graders.parameters import a_count, a_needle, a_text, refused, some
+from pytest_llm.graders.reading import text_of
+from pytest_llm.prompts import Case
+from pytest_llm.schemas import quoted
+
+#: Longer texts are compared without looking for the kind of the difference.
+LONGEST_HINTED = 100_000
+MOST_SHOWN = 5
+#: Texts that differ only after this many characters are shown from shortly before the difference on.
+LONGEST_START = 40
+
+_KINDS: tuple[tuple[str, Callable[[str], str]], ...] = (
+    ("case", str.casefold),
+    ("blanks", lambda text: " ".join(text.split())),
+    ("Unicode normal form", lambda text: unicodedata.normalize("NFC", text)),
+)
+
+
+def equals(value: str, *, casefold: bool = False, strip: bool = True) -> Grader:
+    """The text is `value`; by default blanks around either are left out of account."""
+    wanted = a_text("equals", "value", value)
+
+    def grade(output: object, _case: Case | None) -> Told:
+        return same_text(text_of(output), wanted, casefold=casefold, strip=strip)
+
+    return _text_grader("equals", grade, ("value", wanted), casefold=casefold, strip=strip)
+
+
+def one_of(values: Iterable[str], *, casefold: bool = False) -> Grader:
+    """The text, without blanks around it, is one of these."""
+    wanted = [a_text("one_of", "values", value) for value in some("one_of", "values", values)]
+    fold = _folding(casefold)
+    folded = {fold(value.strip()) for value in wanted}
+
+    def grade(output: object, _case: Case | None) -> Told:
+        text = text_of(output).strip()
+        if fold(text) in folded:
+            return True
+        hints = (only_in(_equal, text, value.strip()) for value in wanted)
+        return False, f"expected one of {_listed(wanted)}, got {quoted(text)}{next(filter(None, hints), '')}"
+
+    return _text_grader("one_of", grade, ("values", wanted), casefold=casefold)
+
+
+def contains(text: str, *, casefold: bool = False) -> Grader:
+    """The text has this in it."""
+    needle = a_needle("contains", "text", text)
+    fold = _folding(casefold)
+
+    def grade(output: object, _case: Case | None) -> Told:
+        found = text_of(output)
+        if fold(needle) in fold(found):
+            return True
+        return False, f"{quoted(needle)} is not in {quoted(found)}{only_in(_within, found, needle)}"
+
+    return _text_grader("contains", grade, ("text", needle), casefold=casefold)
+
+
+def contains_any(texts: Iterable[str], *, casefold: bool = False) -> Grader:
+    """The text has at least one of these in it."""
+    needles = [a_needle("contains_any", "texts", text) for text in some("contains_any", "texts", texts)]
+    fold = _folding(casefold)
+
+    def grade(output: object, _case: Case | None) -> Told:
+        found = text_of(output)
+        folded = fold(found)
+        if any(fold(needle) in folded for needle in needles):
+            return True
+        hints = (only_in(_within, found, needle) for needle in needles)
+        return False, f"none of {_listed(needles)} is in {quoted(found)}{next(filter(None, hints), '')}"
+
+    return _text_grader("contains_any", grade, ("texts", needles), casefold=casefold)
+
+
+def contains_all(texts: Iterable[str], *, casefold: bool = False) -> Grader:
+    """The text has all of these in it; the score is the share of those that are."""
+    needles = [a_needle("contains_all", "texts", text) for text in some("contains_all", "texts", texts)]
+    fold = _folding(casefold)
+
+    def grade(output: object, _case: Case | None) -> Told:
+        found = text_of(output)
+        folded = fold(found)
+        absent = [needle for needle in needles if fold(needle) not in folded]
+        score = (len(needles) - len(absent)) / len(needles)
+        if not absent:
+            return Grade(name="contains_all", score=score, passed=True)
+        hints = (only_in(_within, found, needle) for needle in absent)
+        what = f"{len(absent)} of {len(needles)} are not in {quoted(found)}: {_listed(absent)}"
+        return Grade(name="contains_all", score=score, passed=False, reason=what + next(filter(None, hints), ""))
+
+    return _text_grader("contains_all", grade, ("texts", needles), casefold=casefold)
+
+
+def starts_with(text: str, *, casefold: bool = False) -> Grader:
+    """The text begins with this, at its very first character."""
+    needle = a_needle("starts_with", "text", text)
+    fold = _folding(casefold)
+
+    def grade(output: object, _case: Case | None) -> Told:
+        found = text_of(output)
+        if fold(found).startswith(fold(needle)):
+            return True
+        hint = only_in(_begins, found, needle)
+        return False, f"expected it to start with {quoted(needle)}, got {quoted(found)}{hint}"
+
+    return _text_grader("starts_with", grade, ("text", needle), casefold=casefold)
+
+
+def regex(pattern: str | re.Pattern[str], *, flags: int = 0, fullmatch: bool = False) -> Grader:
+    """The pattern is found somewhere in the text, or, with `fullmatch`, describes all of it.
+
+    The pattern runs as it is: one that backtracks without end does so.
+    """
+    compiled = _compiled(pattern, flags)
+    look = compiled.fullmatch if fullmatch else compiled.search
+
+    def grade(output: object, _case: Case | None) -> Told:
+        found = text_of(output)
+        if look(found):
+            return True
+        what = "all of it" if fullmatch else "it"
+        return False, f"{what} should match {quoted(compiled.pattern)}, got {quoted(found)}"
+
+    if not fullmatch and _matches_all(compiled):
+        why = "matches every text, so it could not fail"
+        raise refused("regex", "pattern", compiled.pattern, why, 'regex("[0-9]+")')
+    # UNICODE is set in every compiled pattern of str.
+    options = (("flags", compiled.flags & ~re.UNICODE), ("fullmatch", fullmatch))
+    params = (("pattern", compiled.pattern), *((name, value) for name, value in options if value))
+    return Grader(name="regex", function=grade, params=params)
+
+
+def word_count(min: int | None = None, max: int | None = None) -> Grader:  # noqa: A002  # the words a user looks for
+    """The number of words, by blanks, is at least `min` and at most `max`."""
+    low = None if min is None else a_count("word_count", "min", min, least=0)
+    high = None if max is None else a_count("word_count", "max", max, least=0)
+    if high is None and not low:
+        raise refused("word_count", "min", min, "without max could not fail", "word_count(min=1, max=100)")
+    if low is not None and high is not None and low > high:
+        why = f"is above max={high}, so it could not pass"
+        raise refused("word_count", "min", min, why, f"word_count({high}, {low})")
+
+    def grade(output: object, _case: Case | None) -> Told:
+        count = len(text_of(output).split())
+        if low is not None and count < low:
+            return False, f"expected at least {low} words, got {count}"
+        if high is not None and count > high:
+            return False, f"expected at most {high} words, got {count}"
+        return True
+
+    params = tuple((name, value) for name, value in (("min", low), ("max", high)) if value is not None)
+    return Grader(name="word_count", function=grade, params=params)
+
+
+def same_text(text: str, wanted: str, *, casefold: bool = False, strip: bool = True) -> tuple[bool, str]:
+    """Whether two texts are the same, and if not, how they differ."""
+    if strip:
+        text, wanted = text.strip(), wanted.strip()
+    fold = _folding(casefold)
+    if fold(text) == fold(wanted):
+        return True, ""
+    hint = only_in(_equal, text, wanted)
+    place = _first_difference(text, wanted)
+    if place < LONGEST_START:
+        return False, f"expected {quoted(wanted)}, got {quoted(text)}{hint}"
+    wanted, text = (f"…{quoted(one[place - 20 : place + 40])}…" for one in (wanted, text))
+    return False, f"expected {wanted}, got {text}{hint}; the first {place} characters are the same"
+
+
+def only_in(test: Callable[[str, str], bool], text: str, wanted: str) -> str:
+    """What alone keeps two texts from passing a test, as the end of a reason: `; they differ only in case`."""
+    if len(text) > LONGEST_HINTED or len(wanted) > LONGEST_HINTED:
+        return ""
+    for size in range(1, len(_KINDS) + 1):
+        for kinds in combinations(_KINDS, size):
+            one, other = text, wanted
+            for _, even in kinds:
+                one, other = even(one), even(other)
+            if test(one, other):
+                return f"; they differ only in {' and '.join(kind for kind, _ in kinds)}"
+    return ""
+
+
+def _equal(text: str, wanted: str) -> bool:
+    return text == wanted
+
+
+# A needle of nothing but blanks is empty once blanks are evened out, and then in every text: no hint.
+def _within(text: str, wanted: str) -> bool:
+    return bool(wanted) and wanted in text
+
+
+def _begins(text: str, wanted: str) -> bool:
+    return bool(wanted) and text.startswith(wanted)
+
+
+def _first_difference(text: str, wanted: str) -> int:
+    """Where two texts begin to differ; 0 where that is too far to look for."""
+    pairs = zip(text[:LONGEST_HINTED], wanted[:LONGEST_HINTED], strict=False)
+    shortest = min(len(text), len(wanted))
+    end = shortest if shortest < LONGEST_HINTED else 0
+    return next((place for place, (one, other) in enumerate(pairs) if one != other), end)
+
+
+def _folding(casefold: bool) -> Callable[[str], str]:
+    return str.casefold if casefold else str
+
+
+def _listed(texts: list[str]) -> str:
+    shown = ", ".join(quoted(text) for text in texts[:MOST_SHOWN])
+    return shown if len(texts) <= MOST_SHOWN else f"{shown} and {len(texts) - MOST_SHOWN} more"
+
+
+def _text_grader(
+    name: str,
+    function: Callable[[object, Case | None], Told],
+    param: tuple[str, object],
+    *,
+    casefold: bool,
+    strip: bool = True,
+) -> Grader:
+    changed = (("casefold", True),) * casefold + (("strip", False),) * (not strip)
+    return Grader(name=name, function=function, params=(param, *changed))
+
+
+def _compiled(pattern: object, flags: int) -> re.Pattern[str]:
+    try:
+        compiled = re.compile(pattern, flags)  # type: ignore[call-overload]  # whatever it is: what it is no use for, it says
+    except (re.error, TypeError, ValueError, OverflowError, RecursionError) as problem:
+        raise refused("regex", "pattern", pattern, f"is no pattern ({problem})", 'regex(r"[0-9]+")') from None
+    if not isinstance(compiled.pattern, str):
+        raise refused("regex", "pattern", pattern, "is a pattern of bytes", 'regex(r"[0-9]+")')
+    return compiled  # type: ignore[no-any-return]  # a pattern of str, as was just found
+
+
+_ASSERTS = re.compile(r"[\^$]|\\[bBAZ1-9]|\(\?(?:[=!<(]|P=)")
+
+
+def _matches_all(pattern: re.Pattern[str]) -> bool:
+    """Whether a search for it always succeeds: what matches "" and asserts nothing does so at the start of any text."""
+    return bool(pattern.match("")) and not _ASSERTS.search(pattern.pattern)

@@ -1,0 +1,149 @@
+"""The pytest plugin, always loaded and so nearly empty: options, markers, hooks with an early out. PYTEST_DONT_REWRITE
+
+Nothing is imported here but pytest. What a run that uses the plugin needs is in `collection`, `session` (the items of
+a process) and `controller` (what happens once per run); they are loaded when the first marked test is collected.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+# Fixtures have to be known before any test that names them is collected.
+from pytest_llm.fixtures import (
+    _llm_sample,
+    llm_calls,
+    llm_case,
+    llm_client,
+    llm_grade,
+    llm_prompt,
+    llm_response,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from pytest_llm.controller import Controller
+    from pytest_llm.session import Session
+
+__all__ = ["_llm_sample", "llm_calls", "llm_case", "llm_client", "llm_grade", "llm_prompt", "llm_response"]
+
+SESSION: pytest.StashKey[Session] = pytest.StashKey()
+CONTROLLER: pytest.StashKey[Controller] = pytest.StashKey()
+
+REPORT_ATTRIBUTE = "pytest_llm"
+"""Where a report carries its item's result, as text, because xdist sends texts."""
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    from pytest_llm import hookspecs
+
+    pluginmanager.add_hookspecs(hookspecs)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
+    group = parser.getgroup("llm", "prompts of language models (pytest-llm-evals)")
+    for name, options in _OPTIONS.items():
+        try:
+            group.addoption(name, **options)
+        except ValueError as error:
+            _explain_clash(name, pluginmanager, error)
+    parser.addini("llm_samples", "samples per case, unless the marker or --llm-samples says otherwise")
+    parser.addini("llm_base_url", "address of the model endpoint, weaker than Prompt(base_url=…)")
+    parser.addini("llm_set", "KEY=VALUE lines, as --llm-set", type="linelist", default=[])
+    parser.addini("llm_json", "where to write the results as JSON, as --llm-json")
+
+
+_OPTIONS: dict[str, dict[str, Any]] = {
+    "--llm-record": {"action": "store_true", "help": "ask the model what has no recording, or a stale one, and keep it"},
+    "--llm-rerecord": {"action": "store_true", "help": "ask the model everything that is selected, and keep it"},
+    "--llm-live": {"action": "store_true", "help": "ask the model, neither reading nor writing recordings"},
+    "--llm-samples": {"metavar": "N", "help": "draws per case, each an item of its own"},
+    "--llm-set": {
+        "action": "append",
+        "default": [],
+        "metavar": "KEY=VALUE",
+        "help": "change every declared prompt: model, base_url or any parameter of the endpoint; may be repeated",
+    },
+    "--llm-json": {"metavar": "FILE", "help": "write the results as one JSON document"},
+}
+
+
+def _explain_clash(option: str, pluginmanager: pytest.PytestPluginManager, error: ValueError) -> None:
+    from pytest_llm.clash import owner_of
+
+    owner = owner_of(option, pluginmanager)
+    raise pytest.UsageError(
+        f"{option} of pytest-llm-evals belongs to another plugin already: {owner}\n"
+        f"  block one     pytest -p no:{owner}        or        pytest -p no:pytest_llm_evals"
+    ) from error
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers",
+        "llm(prompt=None, *, cases=None, variants=None, samples=None, graders=(), suite=None, schema=None, "
+        "schema_required=True): a test of a prompt, or of code that asks a language model; what it asks is recorded "
+        "and replayed (pytest-llm-evals).",
+    )
+    if config.pluginmanager.has_plugin("pytest_llm") and _is_installed("pytest-llm", config.pluginmanager):
+        raise pytest.UsageError(
+            'the distribution "pytest-llm" is installed, and uses the import package of "pytest-llm-evals"\n'
+            "  remove both   pip uninstall -y pytest-llm pytest-llm-evals\n"
+            "  then          pip install pytest-llm-evals"
+        )
+    if any(config.getoption(name.lstrip("-").replace("-", "_")) for name in _OPTIONS):
+        _session(config)  # for the errors in these options, before anything is collected
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(_Ear(config), "pytest-llm-ear")
+
+
+def _is_installed(distribution: str, pluginmanager: pytest.PytestPluginManager) -> bool:
+    """Whether a plugin came from a distribution; asked only when the name of its plugin is there."""
+    return any(dist.metadata["name"] == distribution for _, dist in pluginmanager.list_plugin_distinfo())
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if metafunc.definition.get_closest_marker("llm") is not None:
+        _session(metafunc.config).parametrize(metafunc)
+
+
+@pytest.hookimpl(tryfirst=True)  # before anything is deselected
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    marked = [item for item in items if item.get_closest_marker("llm") is not None]
+    if marked:
+        _session(config).adopt(marked, items)
+
+
+class _Ear:
+    """Hears of results. Under xdist the controller collects nothing, so the first result starts its half."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if hasattr(report, REPORT_ATTRIBUTE):
+            _controller(self._config).receive(getattr(report, REPORT_ATTRIBUTE))
+
+
+def _session(config: pytest.Config) -> Session:
+    return _started(config, SESSION, "session")
+
+
+def _controller(config: pytest.Config) -> Controller:
+    return _started(config, CONTROLLER, "controller")
+
+
+def _started(config: pytest.Config, key: pytest.StashKey[Any], name: str) -> Any:
+    """The one object under a key, made and registered for its hooks when it is first needed."""
+    if key not in config.stash:
+        make: Callable[[pytest.Config], Any]
+        if name == "session":
+            from pytest_llm.session import Session as make
+        else:
+            from pytest_llm.controller import Controller as make
+        config.stash[key] = make(config)
+        config.pluginmanager.register(config.stash[key], f"pytest-llm-{name}")
+    return config.stash[key]

@@ -1,0 +1,82 @@
+"""The end of a run in a few lines: one a suite, what was asked, and what is stale. PYTEST_DONT_REWRITE"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from pytest_llm.reports.text import compact, one_line, percent, visible
+from pytest_llm.results import Result, Run, SuiteSummary
+
+MOST_NAMED = 2
+MOST_CHANGE_LINES = 20
+
+
+def summary_lines(run: Run) -> list[str]:
+    """The summary of a run, line by line."""
+    suites = run.suites()
+    names = [suite.name if suite.variant is None else f"{suite.name}[{suite.variant}]" for suite in suites]
+    width = max(map(len, names), default=0)
+    lines = [f"{name:<{width}}   {_suite(suite)}" for name, suite in zip(names, suites, strict=True)]
+    return [*lines, _exchanges(run.results), *_unrecorded(run.results)]
+
+
+def _suite(suite: SuiteSummary) -> str:
+    plural = "" if suite.cases == 1 else "s"
+    size = f"{suite.cases} case{plural}"
+    if suite.samples is None:
+        size += f", {suite.total} samples"
+    elif suite.samples > 1:
+        size += f" × {suite.samples}"
+    parts = [f"{size:<16}{suite.passed}/{suite.total} passed  {percent(suite.passed, suite.total)}"]
+    parts += [f"{count} {word}" for word, count in (("ungraded", suite.ungraded), ("errors", suite.errors)) if count]
+    parts += [f"{name} {mean:.3f} (mean of {count})" for name, (mean, count) in suite.scores.items()]
+    return visible("   ".join(parts))
+
+
+def _exchanges(results: Sequence[Result]) -> str:
+    replayed, recorded, asked = (sum(getattr(one, kind) for one in results) for kind in ("replayed", "recorded", "asked"))
+    words = [f"{replayed} exchange{'' if replayed == 1 else 's'} replayed"]
+    words += [f"{recorded} recorded"] if recorded else []
+    words += [f"{asked} asked and not kept"] if asked else []
+    if not recorded and not asked:
+        words.append("nothing asked")
+    known = [one.usage["total_tokens"] for one in results if "total_tokens" in one.usage]
+    told = sum(bool(one.replayed or one.recorded or one.asked) for one in results)
+    if not known:
+        return ", ".join(words)
+    partly = "" if len(known) == told else f" in {len(known)} of {told} items"
+    return f"{', '.join(words)}   {compact(sum(known))} tokens{partly}{' when recorded' if not asked else ''}"
+
+
+def _unrecorded(results: Iterable[Result]) -> list[str]:
+    """What has no recording, told once for all items that one change made stale."""
+    groups: dict[tuple[str, str, str, str | None], list[Result]] = {}
+    for result in results:
+        if result.miss is not None:
+            kind = "missing" if result.miss.kind == "no cassette" else result.miss.kind
+            groups.setdefault((kind, result.miss.heading, result.miss.change, result.prompt), []).append(result)
+    lines: list[str] = []
+    for (kind, heading, change, prompt), group in groups.items():
+        lines += ["", *_group(kind, heading, change, prompt, group)]
+    if groups:
+        total = sum(map(len, groups.values()))
+        lines += [f"  {'ask again' if any(key[0] == 'stale' for key in groups) else 'record':<11} "
+                  f"pytest --llm-record        ({total} item{'' if total == 1 else 's'})"]
+    return [visible(line) for line in lines]
+
+
+def _group(kind: str, heading: str, change: str, prompt: str | None, group: list[Result]) -> list[str]:
+    of_prompt = f' of Prompt "{prompt}"' if prompt else ""
+    if kind != "stale":
+        word = {"missing": "without a recording", "exhausted": "with fewer recorded replies than they ask for"}
+        return [f"{len(group)} {word.get(kind, kind)}{of_prompt}: {_named(group)}"]
+    cut = change.split("\n")
+    shown = cut[:MOST_CHANGE_LINES] + ([f"… {len(cut) - MOST_CHANGE_LINES} more lines"] if len(cut) > MOST_CHANGE_LINES else [])
+    one = f"{len(group)} stale, one change" if len(group) > 1 else "1 stale"
+    return [f"{one}{of_prompt}: {one_line(heading)}", "", *(f"    {line}" for line in shown), "", f"  {_named(group)}"]
+
+
+def _named(group: Sequence[Result]) -> str:
+    names = list(dict.fromkeys(one.case or one.nodeid for one in group))
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return ", ".join(names[:MOST_NAMED]) + more

@@ -1,0 +1,17 @@
+"""What happened: results, and the run that holds them. PYTEST_DONT_REWRITE"""
+
+from pytest_llm.results.result import GradeRecord, MissRecord, Outcome, Result, outcome_of
+from pytest_llm.results.run import Run, SuiteSummary, json_report, read_run, write_run
+
+__all__ = [
+    "GradeRecord",
+    "MissRecord",
+    "Outcome",
+    "Result",
+    "Run",
+    "SuiteSummary",
+    "json_report",
+    "outcome_of",
+    "read_run",
+    "write_run",
+]

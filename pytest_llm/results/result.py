@@ -1,0 +1,114 @@
+"""What became of one item, in the one form that workers, run files and reports share. PYTEST_DONT_REWRITE"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Literal
+
+from pytest_llm.errors import RunFileError
+from pytest_llm.schemas import JSON
+
+Outcome = Literal["passed", "failed", "ungraded", "error"]
+"""ungraded: a required grade could not be given, and none failed. error: there was nothing to judge."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GradeRecord:
+    """One grade of an item."""
+
+    name: str
+    score: float | None = None
+    passed: bool | None = None
+    reason: str = ""
+    #: Whether the item fails with it.
+    required: bool = True
+
+    @property
+    def is_ungraded(self) -> bool:
+        """Whether the grader could not decide and measured nothing either."""
+        return self.passed is None and self.score is None
+
+
+def outcome_of(grades: Iterable[GradeRecord], *, body_failed: bool) -> Outcome:
+    """An item's outcome: it passes if its body and every required grade pass."""
+    required = [grade for grade in grades if grade.required]
+    if body_failed or any(grade.passed is False for grade in required):
+        return "failed"
+    return "ungraded" if any(grade.is_ungraded for grade in required) else "passed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MissRecord:
+    """Why an item had no recording."""
+
+    kind: str
+    heading: str = ""
+    change: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """One item's result. All values are plain JSON."""
+
+    #: pytest's id of the item, unique in a run.
+    nodeid: str
+    suite: str
+    outcome: Outcome
+    #: None for a test without cases.
+    case: str | None = None
+    variant: str | None = None
+    #: From 1.
+    sample: int = 1
+    tags: tuple[str, ...] = ()
+    critical: bool = False
+    prompt: str | None = None
+    #: 12 hex digits, `Prompt.version`.
+    prompt_version: str | None = None
+    grades: tuple[GradeRecord, ...] = ()
+    #: The output that was graded, at most 20,000 characters; None where the plugin did not see one.
+    output: str | None = None
+    #: What the report said of the failure; "" when passed.
+    failure: str = ""
+    #: The model that the provider named.
+    model: str | None = None
+    #: Tokens by kind, of all exchanges; absent where not told.
+    usage: Mapping[str, int] = field(default_factory=dict)
+    #: US dollars; None where unknown.
+    cost_usd: float | None = None
+    #: On the wire, when it was recorded; None where unknown.
+    latency_s: float | None = None
+    #: How many exchanges were replayed, recorded, and asked without being kept.
+    replayed: int = 0
+    recorded: int = 0
+    asked: int = 0
+    #: Digests over all exchanges of the item; "" without any.
+    requests: str = ""
+    replies: str = ""
+    #: The cassette, relative to the root.
+    cassette: str = ""
+    #: (identity, slot, number) of every exchange that was used.
+    used: tuple[tuple[str, str, int], ...] = ()
+    #: How many items share the cassette.
+    sharing: int = 1
+    #: Whether the body came to its end, so that what was not used is not needed.
+    ended: bool = False
+    miss: MissRecord | None = None
+
+    @property
+    def json(self) -> dict[str, JSON]:
+        """The result as a line of a run file holds it."""
+        return asdict(self)
+
+    @classmethod
+    def of(cls, data: JSON, where: str = "") -> Result:
+        """The result in a line of a run file. Raises RunFileError; keys of later versions are passed over."""
+        try:
+            known = {one.name: data[one.name] for one in fields(cls) if one.name in data}
+            known["grades"] = tuple(GradeRecord(**grade) for grade in known.get("grades", ()))
+            known["used"] = tuple((identity, slot, number) for identity, slot, number in known.get("used", ()))
+            known["tags"] = tuple(known.get("tags", ()))
+            known["miss"] = None if known.get("miss") is None else MissRecord(**known["miss"])
+            return cls(**known)
+        except (KeyError, TypeError, ValueError) as error:
+            raise RunFileError(f"a result cannot be read: {type(error).__name__}: {error}", where=where or None) from error

@@ -1,0 +1,130 @@
+"""A run: all results of one session, as text and back, and summed up by suite. PYTEST_DONT_REWRITE"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from pytest_llm.errors import RunFileError
+from pytest_llm.results.result import Result
+from pytest_llm.schemas import JSON
+
+VERSION = 1
+_DAMAGED = {"run": "pytest again; the run file is made anew each time"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """The results of one session, or of several that were merged."""
+
+    results: tuple[Result, ...]
+    #: "replay", "record", "rerecord" or "live".
+    mode: str = "replay"
+    #: How many marked items were collected, and then deselected.
+    deselected: int = 0
+
+    def suites(self) -> list[SuiteSummary]:
+        """A summary for every suite, and every variant in it, in the order of the run."""
+        groups: dict[tuple[str, str | None], list[Result]] = {}
+        for result in self.results:
+            groups.setdefault((result.suite, result.variant), []).append(result)
+        return [SuiteSummary.of(name, variant, results) for (name, variant), results in groups.items()]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuiteSummary:
+    """A suite, or one variant of it, in numbers."""
+
+    name: str
+    variant: str | None
+    cases: int
+    #: The same for every case; None where it differs.
+    samples: int | None
+    total: int
+    passed: int
+    failed: int
+    ungraded: int
+    errors: int
+    #: Mean score and count of every grader that decides nothing by itself, by its name.
+    scores: Mapping[str, tuple[float, int]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, name: str, variant: str | None, results: Iterable[Result]) -> SuiteSummary:
+        """The summary of these results."""
+        results = list(results)
+        outcomes = [result.outcome for result in results]
+        per_case: dict[str | None, int] = {}
+        scores: dict[str, list[float]] = {}
+        for result in results:
+            per_case[result.case] = per_case.get(result.case, 0) + 1
+            for grade in result.grades:
+                if grade.passed is None and grade.score is not None:
+                    scores.setdefault(grade.name, []).append(grade.score)
+        counts = set(per_case.values())
+        return cls(
+            name=name,
+            variant=variant,
+            cases=len(per_case),
+            samples=counts.pop() if len(counts) == 1 else None,
+            total=len(results),
+            passed=outcomes.count("passed"),
+            failed=outcomes.count("failed"),
+            ungraded=outcomes.count("ungraded"),
+            errors=outcomes.count("error"),
+            scores={grader: (sum(values) / len(values), len(values)) for grader, values in scores.items()},
+        )
+
+    @property
+    def json(self) -> dict[str, JSON]:
+        """The summary for a program."""
+        return {
+            "suite": self.name,
+            "variant": self.variant,
+            "cases": self.cases,
+            "samples": self.samples,
+            "total": self.total,
+            "passed": self.passed,
+            "failed": self.failed,
+            "ungraded": self.ungraded,
+            "errors": self.errors,
+            "scores": {name: {"mean": mean, "count": count} for name, (mean, count) in self.scores.items()},
+        }
+
+
+def write_run(run: Run) -> str:
+    """The text of a run file: a header, then a line a result."""
+    head = {"version": VERSION, "mode": run.mode, "deselected": run.deselected, "results": len(run.results)}
+    lines = [head, *(result.json for result in run.results)]
+    # ASCII, so that a lone surrogate in an output can be written, and no line ends early.
+    return "".join(json.dumps(line, ensure_ascii=True) + "\n" for line in lines)
+
+
+def read_run(text: str, where: str = "") -> Run:
+    """The run in a run file. Raises RunFileError for one that is cut, mangled or from a newer version."""
+    head, *lines = [_parsed(line, f"{where}:{number}") for number, line in enumerate(text.splitlines(), 1)] or [None]
+    if not isinstance(head, dict) or head.get("version") != VERSION:
+        raise RunFileError("the run file has no header of a version that this release reads", where=where, fix=_DAMAGED)
+    if head.get("results") != len(lines):
+        raise RunFileError(f"the run file is cut: {len(lines)} of {head.get('results')} results", where=where, fix=_DAMAGED)
+    results = tuple(Result.of(line, f"{where}:{number}") for number, line in enumerate(lines, 2))
+    return Run(results=results, mode=str(head.get("mode")), deselected=int(head.get("deselected", 0)))
+
+
+def json_report(run: Run) -> str:
+    """The run as one JSON document, for a program."""
+    document = {
+        "version": VERSION,
+        "mode": run.mode,
+        "deselected": run.deselected,
+        "suites": [suite.json for suite in run.suites()],
+        "results": [result.json for result in run.results],
+    }
+    return json.dumps(document, ensure_ascii=True, indent=1) + "\n"
+
+
+def _parsed(line: str, where: str) -> JSON:
+    try:
+        return json.loads(line)
+    except ValueError as error:
+        raise RunFileError(f"a line is no JSON: {error}", where=where, fix=_DAMAGED) from error

@@ -1,0 +1,198 @@
+"""Graders of text."""
+
+import re
+
+import pytest
+
+from pytest_llm.calls import Response
+from pytest_llm.errors import GraderError
+from pytest_llm.graders import (
+    contains,
+    contains_all,
+    contains_any,
+    equals,
+    one_of,
+    regex,
+    starts_with,
+    word_count,
+)
+
+NFC, NFD = "caf\u00e9", "cafe\u0301"
+
+
+@pytest.mark.parametrize(
+    ("grader", "good", "bad"),
+    [
+        (equals("yes"), " yes\n", "Yes"),
+        (equals("yes", strip=False), "yes", "yes "),
+        (equals("straße", casefold=True), "STRASSE", "STRAS"),
+        (equals(""), "  ", "x"),
+        (equals(NFC), NFC, NFD),
+        (one_of(["yes", "no"]), " no ", "No"),
+        (one_of(["yes", "no"], casefold=True), "NO", "maybe"),
+        (contains("14 days"), "within 14 days.", "within 14\ndays."),
+        (contains("straße", casefold=True), "IN DER STRASSE", "in der Gasse"),
+        (contains_any(["a", "b"]), "cab", "dog"),
+        (contains_any(["A"], casefold=True), "cab", "dog"),
+        (contains_all(["a", "b"]), "cab", "ca"),
+        (contains_all(["A", "B"], casefold=True), "cab", "ca"),
+        (starts_with("Yes"), "Yes, we do", " Yes"),
+        (starts_with("yes", casefold=True), "YES", "no yes"),
+        (regex("[0-9]+ days"), "in 14 days", "in x days"),
+        (regex("^b", flags=re.MULTILINE), "a\nb", "ab"),
+        (regex("[0-9]+", fullmatch=True), "14", "14 days"),
+        (regex(re.compile("YES", re.IGNORECASE)), "yes", "no"),
+        (regex("^$"), "", "x"),
+        (regex("", fullmatch=True), "", "x"),
+        (regex("(?!a)b*", fullmatch=True), "bb", "a"),
+        (word_count(min=2), "two words", "one"),
+        (word_count(max=2), " two \n words ", "three small words"),
+        (word_count(1, 2), "one", ""),
+        (word_count(max=0), "", "one"),
+    ],
+)
+def test_a_text_grader_tells_good_from_bad(grader, good, bad):
+    assert grader(good).state == "passed"
+    assert grader(Response(text=good)).state == "passed"
+    assert grader(bad).state == "failed"
+    assert grader(bad).reason
+
+
+@pytest.mark.parametrize(
+    ("grader", "text", "reason"),
+    [
+        (equals("GBP"), "$", 'expected "GBP", got "$"'),
+        (equals("GBP"), "gbp", 'expected "GBP", got "gbp"; they differ only in case'),
+        (equals("a b"), "a  b", 'expected "a b", got "a  b"; they differ only in blanks'),
+        (equals(NFC), NFD, f'expected "{NFC}", got "{NFD}"; they differ only in Unicode normal form'),
+        (equals("A b"), "a  b", 'expected "A b", got "a  b"; they differ only in case and blanks'),
+        (equals("a"), "a" * 500, f'expected "a", got "{"a" * 59}… (502 characters)'),
+        (
+            equals("x" * 50 + "A" + "y" * 50),
+            "x" * 50 + "B" + "y" * 50,
+            f'expected …"{"x" * 20}A{"y" * 39}"…, got …"{"x" * 20}B{"y" * 39}"…; the first 50 characters are the same',
+        ),
+        (one_of(["a", "b"]), "A", 'expected one of "a", "b", got "A"; they differ only in case'),
+        (one_of(list("abcdefg")), "x", 'expected one of "a", "b", "c", "d", "e" and 2 more, got "x"'),
+        (contains("14 days"), "14\ndays", '"14 days" is not in "14\\ndays"; they differ only in blanks'),
+        (contains(" "), "ab", '" " is not in "ab"'),
+        (contains_any(["A", "b"]), "xa", 'none of "A", "b" is in "xa"; they differ only in case'),
+        (contains_all(["a", "b", "c"]), "c", '2 of 3 are not in "c": "a", "b"'),
+        (starts_with("Yes"), "yes.", 'expected it to start with "Yes", got "yes."; they differ only in case'),
+        (starts_with("\n"), "x", 'expected it to start with "\\n", got "x"'),
+        (regex("[0-9]+"), "none", 'it should match "[0-9]+", got "none"'),
+        (regex("[0-9]+", fullmatch=True), "1 day", 'all of it should match "[0-9]+", got "1 day"'),
+        (word_count(min=3), "one", "expected at least 3 words, got 1"),
+        (word_count(max=1), "one two", "expected at most 1 words, got 2"),
+    ],
+)
+def test_the_reason_says_what_was_expected_and_what_came(grader, text, reason):
+    assert grader(text).reason == reason
+
+
+def test_the_score_of_contains_all_is_the_share_of_what_is_there():
+    assert contains_all(["a", "b", "c", "d"])("abc").score == 0.75
+    assert contains_all(["a", "b"])("ab").score == 1.0
+    assert contains_all(["a", "b"])("").score == 0.0
+
+
+ALL = [
+    equals("a"),
+    one_of(["a"]),
+    contains("a"),
+    contains_any(["a"]),
+    contains_all(["a"]),
+    starts_with("a"),
+    regex("a"),
+    word_count(1),
+]
+
+
+@pytest.mark.parametrize("grader", ALL, ids=lambda grader: grader.name)
+@pytest.mark.parametrize("output", [{"a": 1}, None, 3, b"a", ["a"]], ids=repr)
+def test_what_is_no_text_is_ungraded(grader, output):
+    grade = grader(output)
+    assert (grade.state, grade.score) == ("ungraded", None)
+    assert grade.reason.startswith("it reads text, and was given ")
+
+
+@pytest.mark.parametrize("grader", ALL, ids=lambda grader: grader.name)
+def test_ten_megabytes_make_a_short_reason(grader):
+    assert len(grader("\U0001f600 " * 3_000_000).reason) < 500
+
+
+def test_long_texts_that_are_the_same_at_first_are_told_apart_without_looking_far():
+    near, far = "x" * 99_000, "x" * 200_000
+    assert "; the first 99000 characters are the same" in equals(near)(near + "y").reason
+    assert "the first" not in equals(far)(far + "y").reason
+
+
+@pytest.mark.parametrize(
+    ("make", "what"),
+    [
+        (lambda: equals(3), "equals: value=3 is no text"),
+        (lambda: one_of([]), "one_of: values=[] is empty, so it would decide nothing"),
+        (lambda: one_of("yes"), "one_of: values='yes' is no list"),
+        (lambda: one_of([1]), "one_of: values=1 is no text"),
+        (lambda: contains(""), "contains: text='' is in every text, so it could not fail"),
+        (lambda: contains(None), "contains: text=None is no text"),
+        (lambda: contains_any([]), "contains_any: texts=[] is empty"),
+        (lambda: contains_any(["a", ""]), "contains_any: texts='' is in every text"),
+        (lambda: contains_any("abc"), "contains_any: texts='abc' is no list"),
+        (lambda: contains_any(7), "contains_any: texts=7 is no list"),
+        (lambda: contains_all([]), "contains_all: texts=[] is empty"),
+        (lambda: contains_all([""]), "contains_all: texts='' is in every text"),
+        (lambda: starts_with(""), "starts_with: text='' is in every text"),
+        (lambda: regex(""), "regex: pattern='' matches every text, so it could not fail"),
+        (lambda: regex(".*"), "regex: pattern='.*' matches every text"),
+        (lambda: regex("(yes)?"), "regex: pattern='(yes)?' matches every text"),
+        (lambda: regex("("), "regex: pattern='(' is no pattern (missing ), unterminated subpattern at position 0)"),
+        (lambda: regex(3), "regex: pattern=3 is no pattern (first argument must be string or compiled pattern)"),
+        (lambda: regex(b"a"), "regex: pattern=b'a' is a pattern of bytes"),
+        (lambda: regex(re.compile("a"), flags=re.I), "regex: pattern=re.compile('a') is no pattern"),
+        (lambda: word_count(), "word_count: min=None without max could not fail"),
+        (lambda: word_count(min=0), "word_count: min=0 without max could not fail"),
+        (lambda: word_count(min=-1), "word_count: min=-1 is below 0"),
+        (lambda: word_count(max=-1), "word_count: max=-1 is below 0"),
+        (lambda: word_count(min=1.5), "word_count: min=1.5 is no whole number"),
+        (lambda: word_count(max=True), "word_count: max=True is no whole number"),
+        (lambda: word_count(5, 2), "word_count: min=5 is above max=2, so it could not pass"),
+    ],
+)
+def test_a_parameter_that_could_not_fail_is_refused(make, what):
+    with pytest.raises(GraderError) as caught:
+        make()
+    first, fix = str(caught.value).split("\n")
+    assert first.startswith(what)
+    assert fix.startswith("  write       ")
+
+
+def test_a_long_or_unprintable_parameter_does_not_hide_the_message():
+    class Broken:
+        def __repr__(self):
+            raise RuntimeError
+
+    with pytest.raises(GraderError, match="equals: value=<Broken> is no text"):
+        equals(Broken())
+    with pytest.raises(GraderError, match="… is no text"):
+        equals(list(range(1000)))
+
+
+@pytest.mark.parametrize(
+    ("grader", "parameters"),
+    [
+        (equals("a"), {"value": "a"}),
+        (equals("a", casefold=True, strip=False), {"value": "a", "casefold": True, "strip": False}),
+        (one_of(x for x in "ab"), {"values": ["a", "b"]}),
+        (contains("a"), {"text": "a"}),
+        (contains_any(("a", "b"), casefold=True), {"texts": ["a", "b"], "casefold": True}),
+        (contains_all(["a"]), {"texts": ["a"]}),
+        (starts_with("a"), {"text": "a"}),
+        (regex("a"), {"pattern": "a"}),
+        (regex("a", flags=re.I, fullmatch=True), {"pattern": "a", "flags": 2, "fullmatch": True}),
+        (regex(re.compile("a", re.I), fullmatch=True), {"pattern": "a", "flags": 2, "fullmatch": True}),
+        (word_count(1, 2), {"min": 1, "max": 2}),
+    ],
+)
+def test_parameters_tell_what_it_was_built_with(grader, parameters):
+    assert grader.parameters == parameters
