@@ -1,4 +1,4 @@
-"""What happens once per run, in the process that hears of all items: run file, clean-up, summary. PYTEST_DONT_REWRITE"""
+"""What happens once per run, where all results are heard: run file, clean-up, summary. PYTEST_DONT_REWRITE"""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from pytest_llm.errors import LlmError
 from pytest_llm.reports import summary_lines
 from pytest_llm.results import Result, Run, json_report, write_run
 from pytest_llm.session import settings_of
-
-LAST_RUN = "last-run.jsonl"
+from pytest_llm.settings import LAST_RUN
 
 
 class Controller:

@@ -100,7 +100,7 @@ class SchemaMismatch(AssertionError):
 class CassetteMiss(BaseException):
     """A request has no recording, and nothing may be asked.
 
-    Not an `Exception`: SDKs and tenacity catch and retry those, so that the reason would arrive late, wrapped, or never.
+    Not an `Exception`: SDKs and tenacity catch and retry those; the reason would arrive late, wrapped, or never.
     """
 
     def __init__(self, message: str, *, kind: str, heading: str = "", change: str = "") -> None:
@@ -109,5 +109,5 @@ class CassetteMiss(BaseException):
         self.kind = kind
         #: One line that says what changed; "" unless stale.
         self.heading = heading
-        #: What differs from the nearest recorded request, line by line; equal for all cases that one change made stale. "" if none.
+        #: What differs from the nearest recorded request; equal for all cases that one change made stale.
         self.change = change

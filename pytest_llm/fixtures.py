@@ -47,9 +47,9 @@ def llm_response(request: pytest.FixtureRequest) -> Response:
 
 @pytest.fixture
 def llm_grade(request: pytest.FixtureRequest) -> GradeFunction:
-    """`llm_grade(grader, output=None, *, name=None, required=True) -> Grade`; a required grade that failed fails the item.
+    """`llm_grade(grader, output=None, *, name=None, required=True) -> Grade`: records, never raises.
 
-    It records and never raises. Without an output, the item's response is graded.
+    The item fails after the body if a required grade failed. Without an output, the item's response is graded.
     """
     return _item(request).grade
 

@@ -1,4 +1,4 @@
-"""The hooks that a conftest.py may implement. PYTEST_DONT_REWRITE"""
+"""What the plugin and pytest say to each other: hooks, and results on reports. PYTEST_DONT_REWRITE"""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ if TYPE_CHECKING:
     from openai import OpenAI
 
     from pytest_llm.prompts import Prompt
+
+REPORT_ATTRIBUTE = "pytest_llm"
+"""Where a report carries its item's result, as text, because xdist sends texts."""
 
 
 @pytest.hookspec(firstresult=True)

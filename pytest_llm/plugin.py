@@ -18,10 +18,10 @@ from pytest_llm.fixtures import (
     llm_prompt,
     llm_response,
 )
+from pytest_llm.hookspecs import REPORT_ATTRIBUTE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any
 
     from pytest_llm.controller import Controller
@@ -31,9 +31,6 @@ __all__ = ["_llm_sample", "llm_calls", "llm_case", "llm_client", "llm_grade", "l
 
 SESSION: pytest.StashKey[Session] = pytest.StashKey()
 CONTROLLER: pytest.StashKey[Controller] = pytest.StashKey()
-
-REPORT_ATTRIBUTE = "pytest_llm"
-"""Where a report carries its item's result, as text, because xdist sends texts."""
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
@@ -57,8 +54,8 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
 
 
 _OPTIONS: dict[str, dict[str, Any]] = {
-    "--llm-record": {"action": "store_true", "help": "ask the model what has no recording, or a stale one, and keep it"},
-    "--llm-rerecord": {"action": "store_true", "help": "ask the model everything that is selected, and keep it"},
+    "--llm-record": {"action": "store_true", "help": "ask the model what has no recording or a stale one"},
+    "--llm-rerecord": {"action": "store_true", "help": "ask the model everything that is selected"},
     "--llm-live": {"action": "store_true", "help": "ask the model, neither reading nor writing recordings"},
     "--llm-samples": {"metavar": "N", "help": "draws per case, each an item of its own"},
     "--llm-set": {
@@ -114,7 +111,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     marked = [item for item in items if item.get_closest_marker("llm") is not None]
     if marked:
-        _session(config).adopt(marked, items)
+        _session(config).adopt(marked)
 
 
 class _Ear:
@@ -129,21 +126,19 @@ class _Ear:
 
 
 def _session(config: pytest.Config) -> Session:
-    return _started(config, SESSION, "session")
+    if SESSION not in config.stash:
+        from pytest_llm.session import Session
+
+        config.stash[SESSION] = Session(config)
+        config.pluginmanager.register(config.stash[SESSION], "pytest-llm-session")
+    return config.stash[SESSION]
 
 
 def _controller(config: pytest.Config) -> Controller:
-    return _started(config, CONTROLLER, "controller")
+    if CONTROLLER not in config.stash:
+        from pytest_llm.controller import Controller
 
+        config.stash[CONTROLLER] = Controller(config)
+        config.pluginmanager.register(config.stash[CONTROLLER], "pytest-llm-controller")
+    return config.stash[CONTROLLER]
 
-def _started(config: pytest.Config, key: pytest.StashKey[Any], name: str) -> Any:
-    """The one object under a key, made and registered for its hooks when it is first needed."""
-    if key not in config.stash:
-        make: Callable[[pytest.Config], Any]
-        if name == "session":
-            from pytest_llm.session import Session as make
-        else:
-            from pytest_llm.controller import Controller as make
-        config.stash[key] = make(config)
-        config.pluginmanager.register(config.stash[key], f"pytest-llm-{name}")
-    return config.stash[key]

@@ -1,4 +1,4 @@
-"""The items of one process: their recordings, their grades, their results. All the impurity is here. PYTEST_DONT_REWRITE"""
+"""The items of one process: recordings, grades, results. All the impurity is here. PYTEST_DONT_REWRITE"""
 
 from __future__ import annotations
 
@@ -23,7 +23,6 @@ from pytest_llm.cassettes import (
     requests_digest,
 )
 from pytest_llm.collection import (
-    FIXTURES,
     Draw,
     Suite,
     cassette_of,
@@ -34,8 +33,9 @@ from pytest_llm.collection import (
     tag_mark,
 )
 from pytest_llm.errors import CallFailed, CassetteMiss, EndpointError, LlmError, MarkerError, OptionError
-from pytest_llm.graders import Grade, Grader, grader
-from pytest_llm.plugin import REPORT_ATTRIBUTE
+from pytest_llm.graders import Grade, Grader
+from pytest_llm.graders import grader as a_grader
+from pytest_llm.hookspecs import REPORT_ATTRIBUTE
 from pytest_llm.prompts import Case, Prompt, run
 from pytest_llm.reports import Place, failure_text, visible
 from pytest_llm.results import GradeRecord, MissRecord, Outcome, Result, outcome_of
@@ -160,7 +160,7 @@ class OpenItem:
     def case(self) -> Case:
         """The item's case. Raises MarkerError where the marker has none."""
         if self.draw.case is None:
-            raise MarkerError("llm_case without cases", where=self.item.nodeid, fix={"add": "cases=… to the llm marker"})
+            raise MarkerError("llm_case without cases", where=self.item.nodeid, fix={"add": "cases=… to the marker"})
         return self.draw.case
 
     @property
@@ -218,7 +218,7 @@ class OpenItem:
         )
 
     def grade(
-        self, grader_: Grader | Any, output: Any = None, *, name: str | None = None, required: bool = True
+        self, grader: Grader | Any, output: Any = None, *, name: str | None = None, required: bool = True
     ) -> Grade:
         """Grade an output, or the item's response; recorded, never raised."""
         if output is None:
@@ -227,7 +227,7 @@ class OpenItem:
                     "llm_grade without an output", where=self.item.nodeid, fix={"pass": "llm_grade(grader, output)"}
                 )
             output = self.response
-        judge = grader_ if isinstance(grader_, Grader) else grader(grader_)
+        judge = grader if isinstance(grader, Grader) else a_grader(grader)
         grade = _awaited(judge(output, self.draw.case))
         self.grades.append(
             GradeRecord(
@@ -349,7 +349,7 @@ class Session:
                     definition.function.__code__.co_firstlineno,
                 )
 
-    def adopt(self, marked: Sequence[pytest.Item], items: Sequence[pytest.Item]) -> None:
+    def adopt(self, marked: Sequence[pytest.Item]) -> None:
         """Take the marked items over, unless the project says `llm` of tests without knowing this plugin."""
         functions = [item for item in marked if isinstance(item, pytest.Function)]
         bare = [item for item in functions if is_bare(item, item.fixturenames)]
@@ -371,9 +371,7 @@ class Session:
         """By a recording option, an ini key, or a cassette beside one of the tests."""
         if self.settings.mode != "replay" or self.settings.base_url or self.settings.default_samples:
             return True
-        return any(
-            cassette_of(item, Draw(suite=self._suites[item.function])).parent.is_dir() for item in functions
-        )
+        return any(cassette_of(item, Draw(suite=self._suites[item.function])).parent.is_dir() for item in functions)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Refuse a run that has to ask a declared prompt and has no key, before it starts."""

@@ -17,6 +17,7 @@ Mode = Literal["replay", "record", "rerecord", "live"]
 """replay: ask nothing · record: ask what has no recording · rerecord: ask everything · live: ask, write nothing."""
 
 STATE_FOLDER = ".pytest_llm"
+LAST_RUN = "last-run.jsonl"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,9 +44,8 @@ class Settings:
 
 def one_mode(record: bool, rerecord: bool, live: bool) -> Mode:
     """The mode that the recording options ask for. Raises OptionError for more than one."""
-    given: list[Mode] = [
-        mode for mode, on in (("record", record), ("rerecord", rerecord), ("live", live)) if on  # type: ignore[misc]
-    ]
+    asked: dict[Mode, bool] = {"record": record, "rerecord": rerecord, "live": live}
+    given = [mode for mode, on in asked.items() if on]
     if len(given) > 1:
         raise OptionError(
             f"{' and '.join(f'--llm-{mode}' for mode in given)} exclude each other", fix={"give": "one of them"}
@@ -76,7 +76,9 @@ def changes_of(pairs: Iterable[str]) -> dict[str, Any]:
         if not equals or not key.isidentifier():
             raise OptionError(f"--llm-set takes KEY=VALUE, not {pair!r}", fix={"write": "--llm-set temperature=0"})
         if key in ("name", "messages", "schema", "examples"):
-            raise OptionError(f"--llm-set {key}=… cannot be said on a command line", fix={"change": "the prompt itself"})
+            raise OptionError(
+                f"--llm-set {key}=… cannot be said on a command line", fix={"change": "the prompt itself"}
+            )
         try:
             out[key] = json.loads(value)
         except ValueError:

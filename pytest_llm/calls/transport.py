@@ -132,7 +132,7 @@ def failure(error: Exception, request: Request, base_url: str) -> CallFailed:
             return CallFailed(
                 f"the endpoint refused the key ({error.status_code}): {said}",
                 where=where,
-                fix={"set": "OPENAI_API_KEY, or the variable that Prompt(api_key_env=…) names, to a key of this endpoint"},
+                fix={"set": "OPENAI_API_KEY, or what Prompt(api_key_env=…) names, to a key of this endpoint"},
             )
         if error.status_code == 404:
             return CallFailed(

@@ -47,7 +47,7 @@ class StoredReply:
     @property
     def order(self) -> tuple[Any, ...]:
         """Samples in their order, each followed by its arms and attempts."""
-        return (*((0, int(part), "") if part.isdigit() else (1, 0, part) for part in self.slot.split("/")), self.number)
+        return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in self.slot.split("/")], self.number
 
 
 @dataclass(slots=True)
@@ -88,9 +88,10 @@ def read(text: str, path: str) -> dict[str, Entry]:
     head = documents[0] if documents else None
     if not isinstance(head, dict) or "version" not in head:
         raise _corrupt("the cassette does not begin with its version", path)
-    if (head["version"], head.get("rules")) != (VERSION, RULES):
+    found = (head["version"], head.get("rules"))
+    if found != (VERSION, RULES):
         raise _corrupt(
-            f"the cassette has version {head['version']}, rules {head.get('rules')}; this release reads {VERSION}, {RULES}",
+            f"the cassette has version {found[0]}, rules {found[1]}; this release reads {VERSION}, {RULES}",
             path,
             {"install": "the release of pytest-llm-evals that wrote it"},
         )
@@ -140,7 +141,8 @@ def _parsed(text: str, path: str) -> list[JSON]:
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or str(error)
-        raise _corrupt(f"the cassette is no YAML: {problem}", path if mark is None else f"{path}:{mark.line + 1}") from error
+        where = path if mark is None else f"{path}:{mark.line + 1}"
+        raise _corrupt(f"the cassette is no YAML: {problem}", where) from error
 
 
 def _dump(document: JSON) -> str:
@@ -162,9 +164,6 @@ def _dumper() -> Any:
     class Dumper(base):  # type: ignore[misc] # chosen at run time
         def ignore_aliases(self, _data: Any) -> bool:
             return True
-
-        def increase_indent(self, flow: bool = False, indentless: bool = False) -> Any:
-            return super().increase_indent(flow, indentless=False)
 
     def represent(dumper: Any, text: str) -> Any:
         # YAML 1.1 folds these breaks in a block; where a line ends in a blank, libyaml refuses the block by itself.

@@ -36,6 +36,8 @@ MODEL_ENDPOINTS = (
 SECRET_QUERY_KEYS = frozenset(
     {"key", "api_key", "api-key", "apikey", "access_token", "token", "sig", "signature", "code", "x-amz-signature"}
 )
+DEPLOYMENT_QUERY_KEYS = frozenset({"api-version"})
+"""Where a model is deployed (Azure), like the host; left out with it."""
 
 
 def model_endpoint(path: str) -> str | None:
@@ -51,9 +53,11 @@ def model_endpoint(path: str) -> str | None:
 def record_of(method: str, url: str, body: bytes) -> RequestRecord:
     """A request on the wire in canonical form."""
     parts = urlsplit(url)
-    query = [(key, value) for key, value in parse_qsl(parts.query, keep_blank_values=True)]
-    kept = urlencode(sorted((key, value) for key, value in query if key.lower() not in SECRET_QUERY_KEYS))
-    address = model_endpoint(parts.path) or f"{parts.scheme}://{parts.netloc.rpartition('@')[2].lower()}{parts.path}"
+    endpoint = model_endpoint(parts.path)
+    left_out = SECRET_QUERY_KEYS if endpoint is None else SECRET_QUERY_KEYS | DEPLOYMENT_QUERY_KEYS
+    query = parse_qsl(parts.query, keep_blank_values=True)
+    kept = urlencode(sorted((key, value) for key, value in query if key.lower() not in left_out))
+    address = endpoint or f"{parts.scheme}://{parts.netloc.rpartition('@')[2].lower()}{parts.path}"
     return {"method": method.upper(), "url": f"{address}?{kept}" if kept else address, **_body(body)}
 
 

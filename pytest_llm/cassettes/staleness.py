@@ -15,7 +15,7 @@ from pytest_llm.schemas import JSON, quoted
 Kind = Literal["no cassette", "missing", "stale", "exhausted"]
 
 ALIKE = 0.5
-"""From this share of equal parts on, a recorded request is an earlier form of the one that is asked, not another one."""
+"""From this share of equal parts on, a recorded request is an earlier form of the one that is asked."""
 
 LONGEST_LINE = 160
 _CONTEXT = 2
@@ -91,7 +91,7 @@ def difference(before: RequestRecord, after: RequestRecord) -> tuple[str, str]:
     headings, blocks = [], []
     for path in dict.fromkeys([*old, *new]):
         was, now = old.get(path, _ABSENT), new.get(path, _ABSENT)
-        if was is now or was == now and type(was) is type(now):
+        if was is now or (was == now and type(was) is type(now)):
             continue
         label = _label(path, after if path in new else before)
         if isinstance(was, str) and isinstance(now, str) and ("\n" in was + now or len(was + now) > LONGEST_LINE // 2):

@@ -6,8 +6,8 @@ A field is a value without fields of its own: text, number, true, false, null, a
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 from pytest_llm.schemas import JSON, pointer, quoted
@@ -74,18 +74,21 @@ class Comparison:
         return "\n".join(lines)
 
 
-def compare(expected: JSON, got: JSON) -> Comparison:
-    """Two values, field by field: 1 equals 1.0, true does not equal 1, the order of names does not matter."""
+def compare(expected: JSON, got: JSON | _Nothing, steps: Steps = ()) -> Comparison:
+    """Two values, field by field: 1 equals 1.0, true does not equal 1, the order of names does not matter.
+
+    `steps` lead to them, where they are parts of larger values.
+    """
     total, differences = 0, []
     # A stack, not recursion: JSON can be nested deeper than Python calls.
-    left: list[tuple[Steps, Any, Any]] = [((), expected, got)]
+    left: list[tuple[Steps, Any, Any]] = [(steps, expected, got)]
     while left:
         steps, one, other = left.pop()
-        inner = list(_inner(one, other))
-        if inner:
+        if inner := _inner(one, other):
             left += [((*steps, step), *values) for step, *values in reversed(inner)]
             continue
-        fields = _count(one if other is NOTHING or one is not NOTHING else other)
+        present = other if one is NOTHING else one
+        fields = _count(present) if isinstance(present, (dict, list)) else 1
         total += fields
         if not same(one, other):
             differences.append(Difference(steps=steps, expected=one, got=other, fields=fields))
@@ -113,18 +116,14 @@ def at(value: JSON, steps: Steps) -> JSON | _Nothing:
     return value
 
 
-def _inner(one: JSON, other: JSON) -> Iterator[tuple[str | int, JSON, JSON]]:
+def _inner(one: JSON, other: JSON) -> list[tuple[str | int, JSON, JSON]]:
     """The pairs inside two objects or two arrays; none where they are not two of a kind, or both empty."""
     if isinstance(one, dict) and isinstance(other, dict):
-        for name in (*one, *(name for name in other if name not in one)):
-            yield name, one.get(name, NOTHING), other.get(name, NOTHING)
-    elif isinstance(one, list) and isinstance(other, list):
-        for index in range(max(len(one), len(other))):
-            yield index, _item(one, index), _item(other, index)
-
-
-def _item(items: Sequence[JSON], index: int) -> JSON | _Nothing:
-    return items[index] if index < len(items) else NOTHING
+        names = (*one, *(name for name in other if name not in one))
+        return [(name, one.get(name, NOTHING), other.get(name, NOTHING)) for name in names]
+    if isinstance(one, list) and isinstance(other, list):
+        return [(index, *pair) for index, pair in enumerate(zip_longest(one, other, fillvalue=NOTHING))]
+    return []
 
 
 def _count(value: JSON) -> int:

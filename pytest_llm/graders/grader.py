@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import inspect
-import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from numbers import Real
@@ -15,7 +14,7 @@ from pytest_llm.graders.grade import Grade
 from pytest_llm.graders.parameters import a_json, a_share, refused
 from pytest_llm.graders.reading import CannotRead, kind_of
 from pytest_llm.prompts import Case
-from pytest_llm.schemas import JSON
+from pytest_llm.schemas import JSON, visible
 
 LONGEST_REASON = 4000
 _RETURNS = "bool, a score of 0..1, Grade, or one of the first two with a reason: (score, reason)"
@@ -61,20 +60,24 @@ class Grader:
 
     def __call__(self, output: object, case: Case | None = None) -> Grade | Awaitable[Grade]:
         """The grade, or an awaitable of it."""
+        begun = self._begun(output, case)
+        return begun if isinstance(begun, Grade) else self._awaited(begun)
+
+    def grade(self, output: object, case: Case | None = None) -> Grade:
+        """The grade, at once. Raises GraderError where it has to be awaited."""
+        begun = None if self.is_async else self._begun(output, case)
+        if isinstance(begun, Grade):
+            return begun
+        if inspect.iscoroutine(begun):
+            begun.close()  # otherwise Python warns that it was never awaited
+        raise GraderError(f"grader {self.name!r} is asynchronous", fix={"write": "await g(output, case)"})
+
+    def _begun(self, output: object, case: Case | None) -> Grade | Awaitable[object]:
         try:
             told = self.function(output, case) if self.takes_case else self.function(output)
         except Exception as problem:  # what a user's function raises is a grade; see _raised
             return self._raised(problem)
-        return self._awaited(told) if inspect.isawaitable(told) else self._graded(told)
-
-    def grade(self, output: object, case: Case | None = None) -> Grade:
-        """The grade, at once. Raises GraderError where it has to be awaited."""
-        result = None if self.is_async else self(output, case)
-        if isinstance(result, Grade):
-            return result
-        if inspect.iscoroutine(result):
-            result.close()  # otherwise Python warns that it was never awaited
-        raise GraderError(f"grader {self.name!r} is asynchronous", fix={"write": "await g(output, case)"})
+        return told if inspect.isawaitable(told) else self._graded(told)
 
     async def _awaited(self, told: Awaitable[object]) -> Grade:
         try:
@@ -209,10 +212,6 @@ def _number(value: object) -> str:
         return "of very many digits"
 
 
-_SHOWN = "\n\t\u200c\u200d"  # the joiners are needed to write emoji, Persian and Indic scripts
-_UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
-
-
 def _inert(reason: str) -> str:
     r"""A reason that nobody's terminal obeys, no encoder refuses, and that is not long, whatever a model wrote into it.
 
@@ -221,9 +220,4 @@ def _inert(reason: str) -> str:
     """
     if len(reason) > LONGEST_REASON:
         reason = f"{reason[:LONGEST_REASON]}… ({len(reason)} characters)"
-    return reason if reason.isprintable() else _UNPRINTABLE.sub(_escaped, reason)
-
-
-def _escaped(found: re.Match[str]) -> str:
-    one = found[0]
-    return one if one in _SHOWN or one.isprintable() else one.encode("unicode_escape", "backslashreplace").decode()
+    return visible(reason)

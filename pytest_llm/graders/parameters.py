@@ -42,6 +42,14 @@ def a_needle(grader: str, parameter: str, value: object) -> str:
     return text
 
 
+def a_word(grader: str, parameter: str, value: object) -> str:
+    """A str that is not empty."""
+    text = a_text(grader, parameter, value)
+    if not text:
+        raise refused(grader, parameter, value, "is empty", f'{grader}("…")')
+    return text
+
+
 def some(grader: str, parameter: str, values: Iterable[object]) -> tuple[object, ...]:
     """A list with something in it; a bare str is refused, since it would be taken letter by letter."""
     fix = f'{grader}(["…", "…"])'
@@ -78,9 +86,11 @@ def a_count(grader: str, parameter: str, value: object, *, least: int) -> int:
 
 def a_number(grader: str, parameter: str, value: object) -> int | float:
     """A finite number."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        raise refused(grader, parameter, value, "is no finite number", f"{parameter}=42")
-    return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, float) and math.isfinite(value):
+        return value
+    raise refused(grader, parameter, value, "is no finite number", f"{parameter}=42")
 
 
 def a_json(grader: str, parameter: str, value: object) -> JSON:

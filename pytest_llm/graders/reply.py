@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pytest_llm.calls import Response
 from pytest_llm.graders.grader import Grader, Told
-from pytest_llm.graders.parameters import a_count, a_needle, refused
+from pytest_llm.graders.parameters import a_count, a_word, refused
 from pytest_llm.graders.reading import CannotRead, kind_of
 from pytest_llm.prompts import Case
 from pytest_llm.schemas import quoted
@@ -27,7 +27,7 @@ def finish_reason(*allowed: str) -> Grader:
     """The reply ended for one of these reasons ("stop", "length", …); ungraded where the provider did not tell."""
     if not allowed:
         raise refused("finish_reason", "allowed", allowed, "is empty, so nothing could pass", 'finish_reason("stop")')
-    wanted = [a_needle("finish_reason", "allowed", one) for one in allowed]
+    wanted = [a_word("finish_reason", "allowed", one) for one in allowed]
 
     def grade(output: object, _case: Case | None) -> Told:
         reason = _response(output).finish_reason

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from pytest_llm.calls import Response
-from pytest_llm.graders.fields import NOTHING, Steps, at, compare
+from pytest_llm.graders.fields import NOTHING, Comparison, Steps, at, compare
 from pytest_llm.graders.grader import Grader, Told
 from pytest_llm.graders.parameters import a_json, a_share, a_text, refused, some
 from pytest_llm.graders.reading import CannotRead, NotConforming, expected_of, json_of, plain
@@ -51,23 +51,24 @@ def fields_match(
     """
     limit = a_share("fields_match", "threshold", threshold)
     given = None if expected is None else a_json("fields_match", "expected", expected)
-    chosen = None if fields is None else [_steps(name) for name in some("fields_match", "fields", fields)]
+    # Without a choice it is the whole, which no steps lead to.
+    chosen: list[Steps] = [()] if fields is None else [_steps(name) for name in some("fields_match", "fields", fields)]
 
     def grade(output: object, case: Case | None) -> Told:
         wanted = plain(expected_of(case)) if given is None else given
-        for steps in chosen or ():
+        for steps in chosen:
             if at(wanted, steps) is NOTHING:
                 raise CannotRead(f"`expected` has no field {quoted(pointer(steps))}")
         try:
             got = json_of(output)
         except NotConforming as problem:
             return 0.0, str(problem)
-        if chosen is not None:
-            wanted, got = _only(wanted, chosen), _only(got, chosen)
-        found = compare(wanted, got)
+        parts = [compare(at(wanted, steps), at(got, steps), steps) for steps in chosen]
+        differences = tuple(one for part in parts for one in part.differences)
+        found = Comparison(fields=sum(part.fields for part in parts), differences=differences)
         return found.share, found.text
 
-    params = (("fields", None if chosen is None else [pointer(steps) for steps in chosen]), ("expected", given))
+    params = (("fields", None if fields is None else [pointer(steps) for steps in chosen]), ("expected", given))
     return Grader(
         name="fields_match",
         function=grade,
@@ -100,9 +101,3 @@ def _steps(name: object) -> Steps:
     if not text.startswith("/"):
         return (text,)
     return tuple(step.replace("~1", "/").replace("~0", "~") for step in text[1:].split("/"))
-
-
-def _only(value: JSON, chosen: list[Steps]) -> dict[str, JSON]:
-    """The chosen fields of a value, each under its pointer."""
-    found = {pointer(steps): at(value, steps) for steps in chosen}
-    return {path: inner for path, inner in found.items() if inner is not NOTHING}

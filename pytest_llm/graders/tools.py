@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pytest_llm.calls import Response, ToolCall
 from pytest_llm.graders.fields import compare
 from pytest_llm.graders.grader import Grader, Told
-from pytest_llm.graders.parameters import a_json, a_needle, refused, some
+from pytest_llm.graders.parameters import a_json, a_word, refused, some
 from pytest_llm.graders.reading import CannotRead, kind_of
 from pytest_llm.prompts import Case
 from pytest_llm.schemas import JSON, quoted
@@ -61,7 +61,7 @@ def _wanted(one: object) -> _Wanted:
     arguments = a_json("tool_calls", "arguments", one.get("arguments", {}))
     if not isinstance(arguments, dict):
         raise refused("tool_calls", "arguments", arguments, "is no object", _FIX)
-    return _Wanted(a_needle("tool_calls", "name", one.get("name")), arguments)
+    return _Wanted(a_word("tool_calls", "name", one.get("name")), arguments)
 
 
 def _calls(output: object) -> Sequence[ToolCall]:

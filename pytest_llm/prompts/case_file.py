@@ -67,7 +67,7 @@ def _case(row: JSON, where: str) -> Case:
     if not isinstance(critical, bool):
         raise CaseError(f"critical is true or false, not {critical!r}", where=where)
     id_ = row.get("id", "")
-    if "id" in row and not (isinstance(id_, str | int) and str(id_).strip()) or isinstance(id_, bool):
+    if "id" in row and (isinstance(id_, bool) or not (isinstance(id_, str | int) and str(id_).strip())):
         raise CaseError(f"an id is a text, not {id_!r}", where=where, fix={"or": "leave it out: one is derived"})
     return Case(
         id=str(id_),
@@ -145,10 +145,10 @@ def _yaml(text: str, path: Path) -> Iterator[_Row]:
     class Loader(yaml.SafeLoader):
         """Dates stay text, as they are in the other three formats."""
 
-        yaml_implicit_resolvers = {
-            first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-            for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-        }
+    Loader.yaml_implicit_resolvers = {
+        first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
 
     try:
         node = yaml.compose(text, Loader=Loader)

@@ -9,7 +9,7 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from dataclasses import replace as replace_fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 from pytest_llm.calls import ENDPOINTS, Api, Message, Request, Response, Usage, add_known, read_reply
 from pytest_llm.errors import PromptError
@@ -95,10 +95,8 @@ class Prompt:
         where = f"Prompt {self.name!r}"
         if self.api not in ENDPOINTS:
             raise PromptError(f"api={self.api!r} is no API", where=where, instead=list(ENDPOINTS))
-        if self.leniency not in ("strict", "fence", "extract", "repair"):
-            raise PromptError(
-                f"leniency={self.leniency!r} is no leniency", where=where, instead=["strict", "fence", "extract", "repair"]
-            )
+        if self.leniency not in get_args(Leniency):
+            raise PromptError(f"leniency={self.leniency!r} is no leniency", where=where, instead=get_args(Leniency))
         own = [field.name for field in fields(self)] + ["system", "user"]
         for key in self.parameters:
             if key in _NOT_ENDPOINT_PARAMETERS:
@@ -142,7 +140,7 @@ class Prompt:
         """The same prompt with other fields or parameters; a parameter that is None is left out."""
         kept = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "parameters"}
         if changes.keys() & {"system", "user"}:
-            texts = {message.role: message.content for message in self.messages}
+            texts: dict[str, Any] = {message.role: message.content for message in self.messages}
             if len(texts) != len(self.messages) or texts.keys() - {"system", "user"}:
                 raise PromptError(
                     "system= and user= cannot be replaced in a dialogue",
@@ -175,9 +173,7 @@ class Prompt:
                 said.append(message)
                 continue
             reply = yield self._request(said, inputs, sample)
-            turn = read_reply(
-                self.api, reply.data, sent=said, answer_after=self.answer_after, latency=reply.latency
-            )
+            turn = read_reply(self.api, reply.data, sent=said, answer_after=self.answer_after, latency=reply.latency)
             turns.append(turn)
             said.append(turn.messages[-1])
         validate = validator or self.validator()
@@ -200,7 +196,9 @@ class Prompt:
         for example, output in self.examples:
             shown.append(Message("user", render(asks[-1].content, example)))
             shown.append(Message("assistant", _example_text(output)))
-        head = next((n for n, message in enumerate(rendered) if message.role not in ("system", "developer")), len(rendered))
+        head = 0
+        while rendered[head].role in ("system", "developer"):
+            head += 1
         return rendered[:head] + shown + rendered[head:]
 
     def _request(self, said: Sequence[Message], inputs: Mapping[str, JSON], sample: int) -> Request:

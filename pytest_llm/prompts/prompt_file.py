@@ -1,4 +1,4 @@
-"""Prompt files: YAML front matter and a Jinja2 body, so that a change of a prompt is a readable diff. PYTEST_DONT_REWRITE
+"""Prompt files: YAML front matter and a Jinja2 body, so that a change is a readable diff. PYTEST_DONT_REWRITE
 
     ---
     name: extract-order
@@ -18,9 +18,9 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
-from pytest_llm.calls import Message, Role
+from pytest_llm.calls import Message
 from pytest_llm.errors import PromptError
 from pytest_llm.schemas import JSON
 
@@ -67,7 +67,9 @@ def _front_matter(text: str, path: Path) -> dict[str, Any]:
     for name in ("messages", "system", "user"):
         if name in found:
             raise PromptError(
-                f"{name} belongs into the body of a prompt file", where=str(path), fix={"write": "--- system / --- user"}
+                f"{name} belongs into the body of a prompt file",
+                where=str(path),
+                fix={"write": "--- system / --- user"},
             )
     return found
 
@@ -80,10 +82,11 @@ def _body(text: str, path: Path) -> list[Message]:
         raise PromptError(f"text before the first section: {parts[0].strip()[:40]!r}", where=str(path))
     messages = []
     for role, content in zip(parts[1::2], parts[2::2], strict=True):
-        if role not in get_args(Role):
-            raise PromptError(f"{role!r} is not a role of a message", where=str(path), instead=get_args(Role))
-        stripped = content.strip("\n")
-        messages.append(Message(role, None if role == "assistant" and not stripped.strip() else stripped))
+        text = content.strip("\n")
+        try:
+            messages.append(Message.of({"role": role, "content": text if text.strip() else None}))
+        except PromptError as error:
+            raise PromptError(str(error), where=str(path)) from error
     return messages
 
 

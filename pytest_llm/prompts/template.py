@@ -48,7 +48,7 @@ def _render_text(text: str, inputs: Mapping[str, JSON]) -> str:
 
 
 def is_template(text: str) -> bool:
-    """Whether Jinja2 has anything to do with a text; most system messages are plain, and Jinja2 is not loaded for them."""
+    """Whether Jinja2 has anything to do; most system messages are plain, and it is not loaded for them."""
     return "{{" in text or "{%" in text or "{#" in text
 
 

@@ -34,7 +34,8 @@ def _suite(suite: SuiteSummary) -> str:
 
 
 def _exchanges(results: Sequence[Result]) -> str:
-    replayed, recorded, asked = (sum(getattr(one, kind) for one in results) for kind in ("replayed", "recorded", "asked"))
+    kinds = ("replayed", "recorded", "asked")
+    replayed, recorded, asked = (sum(getattr(one, kind) for one in results) for kind in kinds)
     words = [f"{replayed} exchange{'' if replayed == 1 else 's'} replayed"]
     words += [f"{recorded} recorded"] if recorded else []
     words += [f"{asked} asked and not kept"] if asked else []
@@ -60,8 +61,8 @@ def _unrecorded(results: Iterable[Result]) -> list[str]:
         lines += ["", *_group(kind, heading, change, prompt, group)]
     if groups:
         total = sum(map(len, groups.values()))
-        lines += [f"  {'ask again' if any(key[0] == 'stale' for key in groups) else 'record':<11} "
-                  f"pytest --llm-record        ({total} item{'' if total == 1 else 's'})"]
+        label = "ask again" if any(kind == "stale" for kind, *_ in groups) else "record it"
+        lines.append(f"  {label:<11} pytest --llm-record        ({total} item{'' if total == 1 else 's'})")
     return [visible(line) for line in lines]
 
 
@@ -70,8 +71,9 @@ def _group(kind: str, heading: str, change: str, prompt: str | None, group: list
     if kind != "stale":
         word = {"missing": "without a recording", "exhausted": "with fewer recorded replies than they ask for"}
         return [f"{len(group)} {word.get(kind, kind)}{of_prompt}: {_named(group)}"]
-    cut = change.split("\n")
-    shown = cut[:MOST_CHANGE_LINES] + ([f"… {len(cut) - MOST_CHANGE_LINES} more lines"] if len(cut) > MOST_CHANGE_LINES else [])
+    shown = change.split("\n")
+    if len(shown) > MOST_CHANGE_LINES:
+        shown[MOST_CHANGE_LINES:] = [f"… {len(shown) - MOST_CHANGE_LINES} more lines"]
     one = f"{len(group)} stale, one change" if len(group) > 1 else "1 stale"
     return [f"{one}{of_prompt}: {one_line(heading)}", "", *(f"    {line}" for line in shown), "", f"  {_named(group)}"]
 

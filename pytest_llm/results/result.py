@@ -111,4 +111,5 @@ class Result:
             known["miss"] = None if known.get("miss") is None else MissRecord(**known["miss"])
             return cls(**known)
         except (KeyError, TypeError, ValueError) as error:
-            raise RunFileError(f"a result cannot be read: {type(error).__name__}: {error}", where=where or None) from error
+            told = f"a result cannot be read: {type(error).__name__}: {error}"
+            raise RunFileError(told, where=where or None) from error

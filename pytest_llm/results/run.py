@@ -106,7 +106,8 @@ def read_run(text: str, where: str = "") -> Run:
     if not isinstance(head, dict) or head.get("version") != VERSION:
         raise RunFileError("the run file has no header of a version that this release reads", where=where, fix=_DAMAGED)
     if head.get("results") != len(lines):
-        raise RunFileError(f"the run file is cut: {len(lines)} of {head.get('results')} results", where=where, fix=_DAMAGED)
+        told = f"the run file is cut: {len(lines)} of {head.get('results')} results"
+        raise RunFileError(told, where=where, fix=_DAMAGED)
     results = tuple(Result.of(line, f"{where}:{number}") for number, line in enumerate(lines, 2))
     return Run(results=results, mode=str(head.get("mode")), deselected=int(head.get("deselected", 0)))
 

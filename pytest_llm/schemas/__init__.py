@@ -1,5 +1,33 @@
 """Is an output well-formed? Values in, values out. PYTEST_DONT_REWRITE"""
 
-from pytest_llm.schemas.issue import JSON, Issue, IssueCode, Leniency, Report, Validator, described, pointer, quoted, visible
+from pytest_llm.schemas.issue import (
+    JSON,
+    Issue,
+    IssueCode,
+    Leniency,
+    Report,
+    Validator,
+    described,
+    pointer,
+    quoted,
+    visible,
+)
+from pytest_llm.schemas.json_text import load_json
+from pytest_llm.schemas.validator import fingerprint, json_schema_of, validator_for
 
-__all__ = ["JSON", "Issue", "IssueCode", "Leniency", "Report", "Validator", "described", "pointer", "quoted", "visible"]
+__all__ = [
+    "JSON",
+    "Issue",
+    "IssueCode",
+    "Leniency",
+    "Report",
+    "Validator",
+    "described",
+    "fingerprint",
+    "json_schema_of",
+    "load_json",
+    "pointer",
+    "quoted",
+    "validator_for",
+    "visible",
+]

@@ -19,6 +19,8 @@ IssueCode = Literal[
 ]
 
 LONGEST_GOT = 80
+#: How much of a path, of a regular expression or of a validator's own message a line may carry.
+LONGEST_WORDS = 600
 _KINDS: dict[type, str] = {str: "string", int: "integer", float: "number", list: "array", dict: "object"}
 
 
@@ -46,7 +48,7 @@ class Issue:
     def line(self) -> str:
         """The finding as one line: where, expected, got."""
         found = "" if self.got is None else f"; got {self.got}"
-        return f"{self.path or '(whole reply)'}: expected {self.expected}{found}."
+        return f"{one_line(self.path) or '(whole reply)'}: expected {one_line(self.expected)}{found}."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +68,9 @@ class Report:
 class Validator(Protocol):
     """One compiled schema."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What to call the schema in messages."""
 
     def __call__(self, text: str) -> Report:
         """Validate an output. Whatever the text, it returns; only a wrong schema raises, `SchemaError`."""
@@ -84,15 +88,28 @@ def pointer(steps: Iterable[str | int]) -> str:
 _ACTIVE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff]"
 )
+_BREAKS = re.compile(r"\s*[\t\n\r]\s*")
 
 
 def visible(text: str) -> str:
-    """A text whose control, direction and other acting characters are shown as escapes; line breaks and tabs stay.
+    r"""A text whose control, direction and other acting characters are shown as escapes; line breaks and tabs stay.
 
     >>> visible("\x1b[2J")
     '\\x1b[2J'
     """
-    return _ACTIVE.sub(lambda found: f"\\x{ord(found[0]):02x}" if found[0] < "\u0100" else f"\\u{ord(found[0]):04x}", text)
+    return _ACTIVE.sub(
+        lambda found: f"\\x{ord(found[0]):02x}" if found[0] < "\u0100" else f"\\u{ord(found[0]):04x}", text
+    )
+
+
+def one_line(text: str, longest: int = LONGEST_WORDS) -> str:
+    r"""A text of others inside a line of ours: visible, unbroken, trimmed.
+
+    >>> one_line("day is out of range\nfor month")
+    'day is out of range for month'
+    """
+    text = visible(_BREAKS.sub(" ", text))
+    return text if len(text) <= longest else f"{text[:longest]}… ({len(text)} characters)"
 
 
 def quoted(value: JSON, longest: int = LONGEST_GOT) -> str:

@@ -31,6 +31,7 @@ VECTORS = [
     ("Denver Broncos", "The Broncos of Denver", 0, 0.8),
     ("b a b c", "b b d", 0, 2 / 3),
     ("caf\u00e9", "cafe\u0301", 0, 0.0),
+    ("x\u2014the\u2014y", "x\u2014 \u2014y", 1, 1.0),
     ("theatre an\u00a0answer", "theatre answer", 1, 1.0),
 ]
 

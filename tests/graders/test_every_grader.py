@@ -98,7 +98,7 @@ def test_no_grader_raises_on_any_text(text, expected):
 
 
 @pytest.mark.parametrize("grader", EVERY, ids=lambda grader: grader.name)
-@pytest.mark.parametrize("output", [object(), object, {1.5: 1}, {"a": object()}, lambda: 1, b"a"], ids=type)
+@pytest.mark.parametrize("output", [object(), object, {1.5: 1}, {"a": object()}, lambda: 1], ids=type)
 def test_what_nobody_can_read_is_ungraded(grader, output):
     grade = grader(output, Case(id="one", expected={"a": 1}))
     assert sound(grade)

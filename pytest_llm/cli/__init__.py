@@ -1,0 +1,32 @@
+"""The command `pytest-llm`: one file a verb. PYTEST_DONT_REWRITE"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+
+from pytest_llm.errors import LlmError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; its exit code: 0 well, 1 something failed, 2 a mistake of usage."""
+    from pytest_llm.cli import report
+
+    parser = argparse.ArgumentParser(
+        prog="pytest-llm",
+        description="Looks at what pytest runs of prompts left behind. The tests themselves are run by pytest.",
+    )
+    parser.add_argument("--version", action="version", version=f"pytest-llm-evals {version('pytest-llm-evals')}")
+    verbs = parser.add_subparsers(title="verbs", required=True, metavar="VERB")
+    report.add_to(verbs)
+    chosen = parser.parse_args(arguments)
+    try:
+        return int(chosen.run(chosen))
+    except LlmError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except BrokenPipeError:  # `pytest-llm report | head` is no mistake
+        sys.stderr.close()
+        return 0

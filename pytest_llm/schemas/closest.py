@@ -1,0 +1,76 @@
+"""Of a union's branches the findings of the one that the output came closest to. PYTEST_DONT_REWRITE
+
+All branches at once contradict each other, and the deepest error, which jsonschema's `best_match` prefers, is often in
+the wrong branch.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from pytest_llm.schemas.issue import Issue
+from pytest_llm.schemas.wording import KINDS, either, one_of
+
+
+def closest(at: str, branches: Sequence[Sequence[Issue]]) -> list[Issue]:
+    """The findings for a union at this pointer, from the findings of each of its branches.
+
+    A branch that only wanted null is left out: "a string or null" is what a nullable string expects, but pydantic does
+    not say that it is nullable, and the two should say the same.
+    """
+    branches = [branch for branch in branches if not _wants_null(at, branch)] or branches
+    if len(branches) == 1:
+        return list(branches[0])
+    if all(len(branch) == 1 and _another_kind(branch[0], at) for branch in branches):
+        return [_merged(at, [branch[0] for branch in branches])]
+    if (tag := _tag(branches)) is not None:
+        return [_merged(at, tag)]
+    return list(min(branches, key=lambda branch: _distance(at, branch)))
+
+
+def deduplicated(issues: Iterable[Issue]) -> tuple[Issue, ...]:
+    """Each finding once; two are the same when they expect the same at the same place."""
+    once: dict[tuple[str, str, str], Issue] = {}
+    for issue in issues:
+        once.setdefault((issue.path, issue.code, issue.expected), issue)
+    return tuple(once.values())
+
+
+def _wants_null(at: str, branch: Sequence[Issue]) -> bool:
+    return [(issue.path, issue.expected) for issue in branch] == [(at, KINDS["null"])]
+
+
+def _another_kind(issue: Issue, at: str) -> bool:
+    """Whether the value at the union itself is of another kind, or not among the choices."""
+    return issue.path == at and issue.code in {"type", "enum"}
+
+
+def _tag(branches: Sequence[Sequence[Issue]]) -> list[Issue] | None:
+    """One finding of each branch, when all of them want another value of the same field."""
+    choices = [{issue.path: issue for issue in branch if issue.code == "enum"} for branch in branches]
+    for path in choices[0]:
+        if all(path in found for found in choices):
+            return [found[path] for found in choices]
+    return None
+
+
+def _merged(at: str, issues: Sequence[Issue]) -> Issue:
+    """One finding that names all alternatives."""
+    first = issues[0]
+    allowed = tuple(dict.fromkeys(value for issue in issues for value in issue.allowed))
+    if all(issue.allowed for issue in issues):
+        expected = one_of([json.loads(value) for value in allowed])
+        return replace(first, code="enum" if first.path == at else "union", expected=expected, allowed=allowed)
+    code = first.code if len({issue.code for issue in issues}) == 1 else "union"
+    return replace(first, code=code, expected=either([issue.expected for issue in issues]), allowed=())
+
+
+def _distance(at: str, branch: Sequence[Issue]) -> tuple[int, int, int]:
+    """How far an output is from a branch: the wrong kind of thing, then wrong choices, then the number of findings."""
+    return (
+        sum(issue.code == "type" and issue.path == at for issue in branch),
+        sum(issue.code == "enum" for issue in branch),
+        len(branch),
+    )

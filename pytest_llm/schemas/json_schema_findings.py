@@ -1,0 +1,169 @@
+"""From jsonschema's errors to findings. PYTEST_DONT_REWRITE
+
+Its messages show Python (`None is not of type 'string'`) and the whole value; only its structure is used here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from pytest_llm.schemas import wording
+from pytest_llm.schemas.closest import closest, deduplicated
+from pytest_llm.schemas.issue import JSON, Issue, IssueCode, described, one_line, pointer, quoted
+
+if TYPE_CHECKING:
+    from jsonschema.exceptions import ValidationError
+
+
+def json_schema_issues(errors: Iterable[ValidationError]) -> tuple[Issue, ...]:
+    """The findings for the errors of one document, as `iter_errors` lists them."""
+    return deduplicated(issue for error in errors for issue in _issues(error))
+
+
+def _issues(error: ValidationError) -> list[Issue]:
+    keyword = str(error.validator)
+    if keyword in {"anyOf", "oneOf"} and error.context:
+        branches: dict[str | int, list[Issue]] = {}
+        for inner in error.context:
+            branches.setdefault(inner.schema_path[0], []).extend(_issues(inner))
+        return closest(pointer(_steps(error)), [deduplicated(found) for found in branches.values()])
+    if keyword in {"required", "dependentRequired", "dependencies"}:
+        return [_issue(error, "missing", wording.REQUIRED, field=name) for name in _missing(error, keyword)]
+    if keyword in {"additionalProperties", "unevaluatedProperties"}:
+        return [_issue(error, "extra", wording.UNDECLARED, field=name) for name in _unwanted(error, keyword)]
+    if keyword in {"enum", "const"}:
+        values = [error.validator_value] if keyword == "const" else list(error.validator_value)
+        return [_issue(error, "enum", wording.one_of(values), allowed=tuple(quoted(value) for value in values))]
+    code, words = _WORDS.get(keyword, ("other", _unknown))
+    return [_issue(error, code, words(error.validator_value, error))]
+
+
+def _issue(
+    error: ValidationError, code: IssueCode, expected: str, *, field: str | None = None, allowed: tuple[str, ...] = ()
+) -> Issue:
+    """A finding about the value of the error, or about a field of it."""
+    steps, got = _steps(error), described(error.instance)
+    if field is not None:
+        steps.append(field)
+        got = described(error.instance[field]) if field in error.instance else None
+    return Issue(
+        path=pointer(steps),
+        code=code,
+        expected=wording.name_that_is(expected) if _about_name(error) else expected,
+        got=got,
+        allowed=allowed,
+        message=one_line(error.message),
+        source="jsonschema",
+        source_code=str(error.validator),
+    )
+
+
+def _steps(error: ValidationError) -> list[str | int]:
+    """The way to the value; jsonschema leaves the name out where a field's name is the value."""
+    return [*error.absolute_path, error.instance] if _about_name(error) else list(error.absolute_path)
+
+
+def _about_name(error: ValidationError) -> bool:
+    """Whether the value is a field's name: below `propertyNames`, the keyword, not a field that is called so."""
+    steps = list(error.absolute_schema_path)
+    return any(
+        step == "propertyNames" and steps[n - 1 : n] not in (["properties"], ["$defs"], ["definitions"])
+        for n, step in enumerate(steps)
+    )
+
+
+def _missing(error: ValidationError, keyword: str) -> list[str]:
+    """The names that ought to be there; jsonschema has one error for each, which does not say which."""
+    there: Mapping[str, JSON] = error.instance
+    if keyword == "required":
+        return [name for name in error.validator_value if name not in there]
+    wanted = [names for name, names in error.validator_value.items() if name in there and isinstance(names, list)]
+    return [name for names in wanted for name in names if name not in there]
+
+
+def _unwanted(error: ValidationError, keyword: str) -> list[str]:
+    """The names that ought not to be there."""
+    there: Mapping[str, JSON] = error.instance
+    if keyword == "unevaluatedProperties":  # which ones they are is only in the message
+        return [name for name in there if repr(name) in error.message]
+    schema: Mapping[str, JSON] = error.schema
+    patterns = list(schema.get("patternProperties", {}))
+    return [
+        name
+        for name in there
+        if name not in schema.get("properties", {}) and not any(re.search(pattern, name) for pattern in patterns)
+    ]
+
+
+Words = Callable[[Any, "ValidationError"], str]
+
+
+def _type(value: Any, _: ValidationError) -> str:
+    return wording.either([wording.KINDS[kind] for kind in ([value] if isinstance(value, str) else value)])
+
+
+def _bound(relation: str, exclusive: str = "", instead: str = "") -> Words:
+    """In draft 4 `exclusiveMinimum` is true or false, and makes `minimum` exclusive."""
+
+    def words(value: Any, error: ValidationError) -> str:
+        return wording.bounded(instead if error.schema.get(exclusive) is True else relation, value)
+
+    return words
+
+
+def _count(word: str, unit: str) -> Words:
+    return lambda value, _: f"{word} {wording.counted(value, unit)}"
+
+
+def _no_more_items(_: Any, error: ValidationError) -> str:
+    """For `items: false` and `additionalItems: false`, after as many items as have a schema of their own."""
+    described_ones = error.schema.get("items" if error.validator == "additionalItems" else "prefixItems", [])
+    return f"at most {wording.counted(len(described_ones), 'item')}"
+
+
+def _several(_: Any, error: ValidationError) -> str:
+    """`oneOf` without the findings of its branches: more than one branch took the value."""
+    return f"a value that conforms to one alternative of {len(error.validator_value)}, not to several"
+
+
+def _containing(_: Any, error: ValidationError) -> str:
+    schema = error.schema
+    least, most = schema.get("minContains", 1), schema.get("maxContains")
+    bounds = f"at least {least}" if most is None else f"at least {least} and at most {most}"
+    return f"an array with {bounds} of its items conforming to {quoted(schema['contains'])}"
+
+
+def _unknown(value: Any, error: ValidationError) -> str:
+    return f"a value that conforms to {quoted({str(error.validator): value})}"
+
+
+#: By keyword: the code, and the words for the keyword's value.
+_WORDS: Mapping[str, tuple[IssueCode, Words]] = {
+    "type": ("type", _type),
+    "minimum": ("range", _bound("at least", "exclusiveMinimum", "more than")),
+    "maximum": ("range", _bound("at most", "exclusiveMaximum", "less than")),
+    "exclusiveMinimum": ("range", _bound("more than")),
+    "exclusiveMaximum": ("range", _bound("less than")),
+    "multipleOf": ("range", _bound("a multiple of")),
+    "minLength": ("length", _count("at least", "character")),
+    "maxLength": ("length", _count("at most", "character")),
+    "minItems": ("length", _count("at least", "item")),
+    "maxItems": ("length", _count("at most", "item")),
+    "minProperties": ("length", _count("at least", "field")),
+    "maxProperties": ("length", _count("at most", "field")),
+    "items": ("length", _no_more_items),
+    "additionalItems": ("length", _no_more_items),
+    "unevaluatedItems": ("length", lambda _value, _error: "no further items"),
+    "uniqueItems": ("other", lambda _value, _error: "items that are all different"),
+    "contains": ("other", _containing),
+    "minContains": ("other", _containing),
+    "maxContains": ("other", _containing),
+    "oneOf": ("union", _several),
+    "not": ("other", lambda value, _: f"a value that does not conform to {quoted(value)}"),
+    "pattern": ("pattern", lambda value, _: wording.matching(value)),
+    "format": ("format", lambda value, _: wording.FORMATS.get(value, f"text in the format {quoted(value)}")),
+    # The schema `false`, which nothing conforms to: how a schema forbids a field.
+    "None": ("extra", lambda _value, _error: wording.UNDECLARED),
+}

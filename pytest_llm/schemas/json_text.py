@@ -1,0 +1,207 @@
+"""From a text to the JSON document in it, with no more help than was allowed. PYTEST_DONT_REWRITE
+
+Python's own reader is lenient where it hurts an evaluation: of a repeated key the last value wins, `NaN` and `1e999`
+are numbers, and a deep enough text ends in a RecursionError. Here these are mistakes of the text.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable
+from typing import Literal, Never, get_args
+
+from pytest_llm.errors import MissingExtra, SchemaError
+from pytest_llm.schemas.issue import JSON, Issue, Leniency, quoted
+from pytest_llm.schemas.json_in_prose import last_document
+
+#: Arrays and objects inside each other; what pydantic's reader takes, so that every validator refuses the same texts.
+DEEPEST = 200
+#: Digits of an integer; what Python reads unless told otherwise (CVE-2020-10735).
+LONGEST_INTEGER = 4300
+
+LEVELS: tuple[Leniency, ...] = get_args(Leniency)
+
+_BLANKS = " \t\n\r\v\f\x85\xa0\u2028\u2029\u3000\ufeff"
+_FENCE = re.compile(r"(`{3,}+|~{3,}+)[^\n`]*\n")
+
+Reason = Literal["syntax", "repeated key", "constant", "overflow", "digits", "depth", "repair"]
+
+
+class NotJson(ValueError):
+    """A text is not the one JSON document that was asked for."""
+
+    def __init__(self, message: str, *, reason: Reason = "syntax", expected: str = "a JSON document") -> None:
+        super().__init__(message)
+        self.reason: Reason = reason
+        #: What would have been read, in words.
+        self.expected = expected
+
+
+def load_json(text: str, leniency: Leniency = "fence") -> tuple[JSON, Leniency]:
+    """The JSON document of a text, and the leniency that was needed to read it; `NotJson`, a ValueError, if there is none.
+
+    * strict: the text is JSON.
+    * fence: the text is one fenced block with JSON in it, or has a byte order mark or blanks around it that are not JSON's.
+    * extract: the last array or object in the text that is not inside another one.
+    * repair: what json_repair makes of it. It guesses: a cut off `{"role": "adm` becomes `{"role": "adm"}`.
+
+    >>> load_json('```json\\n{"due": null}\\n```')
+    ({'due': None}, 'fence')
+    """
+    allowed = checked_leniency(leniency)
+    try:
+        return _strict(text), "strict"
+    except NotJson as wrong:
+        problem = wrong
+    if allowed >= LEVELS.index("fence") and (inner := _unwrapped(text)) != text:
+        try:
+            return _strict(inner), "fence"
+        except NotJson as wrong:
+            problem = wrong
+    if allowed >= LEVELS.index("extract") and (found := last_document(text)) is not None:
+        try:
+            return _strict(found), "extract"
+        except NotJson as wrong:
+            problem = wrong
+    if allowed >= LEVELS.index("repair"):
+        return _repaired(text), "repair"
+    raise problem
+
+
+def checked_leniency(leniency: str) -> int:
+    """The place of a leniency among the levels, from 0; a SchemaError or MissingExtra when it cannot be used."""
+    if leniency not in LEVELS:
+        raise SchemaError(f"leniency={leniency!r} is not a level", instead=[repr(level) for level in LEVELS])
+    if leniency == "repair":
+        _repairer()
+    return LEVELS.index(leniency)
+
+
+def json_issue(problem: NotJson, text: str) -> Issue:
+    """The finding for a text that could not be read."""
+    start = text if len(text) <= 80 else f"{text[:77]}..."
+    return Issue(
+        path="",
+        code="syntax",
+        expected=problem.expected,
+        got=quoted(start, longest=6 * 80),  # a character can become six: \u0007
+        message=str(problem),
+        source="json",
+        source_code=problem.reason,
+    )
+
+
+def _strict(text: str) -> JSON:
+    """The document that the whole text is."""
+    try:
+        data = json.loads(
+            text, parse_constant=_constant, parse_float=_float, parse_int=_integer, object_pairs_hook=_object
+        )
+    except json.JSONDecodeError as wrong:
+        raise NotJson(f"not JSON: {wrong}") from None
+    except RecursionError:
+        raise _too_deep() from None
+    # Counting brackets is quick, and enough for nearly every reply.
+    if text.count("[") + text.count("{") > DEEPEST and _deeper(data):
+        raise _too_deep()
+    return data
+
+
+def _constant(name: str) -> Never:
+    raise NotJson(f"{name} is not JSON", reason="constant", expected=f"a JSON document ({name} is not a JSON value)")
+
+
+def _float(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        shown = quoted(digits, 40)
+        raise NotJson(
+            f"the number {shown} is too large",
+            reason="overflow",
+            expected=f"a JSON document (the number {shown} is too large)",
+        )
+    return number
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > LONGEST_INTEGER:
+        raise NotJson(
+            f"an integer of {len(digits)} digits",
+            reason="digits",
+            expected=f"a JSON document (an integer has {len(digits)} digits, {LONGEST_INTEGER} is the limit)",
+        )
+    return int(digits)
+
+
+def _object(pairs: list[tuple[str, JSON]]) -> dict[str, JSON]:
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        names = [name for name, _ in pairs]
+        repeated = quoted(next(name for n, name in enumerate(names) if name in names[:n]), 40)
+        raise NotJson(
+            f"the key {repeated} is repeated",
+            reason="repeated key",
+            expected=f"a JSON document (the key {repeated} is repeated)",
+        )
+    return fields
+
+
+def _too_deep() -> NotJson:
+    return NotJson(
+        f"nested more than {DEEPEST} deep",
+        reason="depth",
+        expected=f"a JSON document (this one is nested more than {DEEPEST} deep)",
+    )
+
+
+def _deeper(data: JSON) -> bool:
+    """Whether there are more than DEEPEST arrays and objects inside each other."""
+    level = [data]
+    for _ in range(DEEPEST):
+        level = [
+            child
+            for value in level
+            if isinstance(value, dict | list)
+            for child in (value.values() if isinstance(value, dict) else value)
+        ]
+    return any(isinstance(value, dict | list) for value in level)
+
+
+def _unwrapped(text: str) -> str:
+    """The text without surrounding blanks, and without its fence when all of it is one fenced block."""
+    bare = text.strip(_BLANKS)
+    opening = _FENCE.match(bare)
+    if opening is None:
+        return bare
+    fence = opening[1]
+    body = bare[opening.end() :]
+    inner = body.rstrip(fence[0])
+    return inner if len(body) - len(inner) >= len(fence) else bare
+
+
+def _repaired(text: str) -> JSON:
+    """What json_repair makes of the text, once more read strictly: it can return infinity."""
+    loads = _repairer()
+    try:
+        guess = loads(text, skip_json_loads=True)
+        if guess in ("", [], {}, None):
+            raise NotJson("json_repair found nothing in it", reason="repair")
+        return _strict(json.dumps(guess))
+    except NotJson:
+        raise
+    except Exception as wrong:  # whatever json_repair stumbles over is the text's fault: it promises to take any
+        raise NotJson(f"json_repair gave up: {wrong}", reason="repair") from wrong
+
+
+def _repairer() -> Callable[..., JSON]:
+    try:
+        import json_repair
+    except ImportError:
+        raise MissingExtra(
+            'leniency="repair" needs json_repair, which is not installed',
+            fix={"install it": "pip install 'pytest-llm-evals[repair]'"},
+        ) from None
+    loads: Callable[..., JSON] = json_repair.loads
+    return loads

@@ -1,0 +1,111 @@
+"""Cassette files: read back exactly, and refused with a reason when they are not what was written."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_llm.cassettes.document import Entry, StoredReply, body_of, content_of, read, write
+from pytest_llm.cassettes.identity import identity_of, record_of
+from pytest_llm.errors import CassetteCorrupt
+
+URL = "https://api.example.invalid/v1/chat/completions"
+
+
+def entry(body, *replies):
+    request = record_of("POST", URL, json.dumps(body).encode())
+    found = Entry(identity_of(request), request)
+    for reply in replies:
+        found.replies[reply.slot, reply.number] = reply
+    return found
+
+
+def reply(content=b'{"text": "hello"}', slot="1", number=1, kind="application/json"):
+    return StoredReply(
+        slot=slot, number=number, status=200, latency_ms=84, headers={"content-type": kind}, body=body_of(content, kind)
+    )
+
+
+def test_the_file_is_meant_to_be_read():
+    text = write([entry({"model": "tiny", "messages": [{"role": "user", "content": "Hi,\nhow are you?"}]}, reply())])
+    assert text == (
+        "version: 1\nrules: 1\n---\nidentity: 3c7a\n".replace("3c7a", text.split("identity: ")[1][:64])
+        + "request:\n  method: POST\n  url: chat/completions\n  body:\n    model: tiny\n    messages:\n"
+        "    - role: user\n      content: |-\n        Hi,\n        how are you?\n"
+        "responses:\n- slot: '1'\n  number: 1\n  status: 200\n  latency_ms: 84\n"
+        "  headers:\n    content-type: application/json\n  json:\n    text: hello\n---\nend: 1\n"
+    )
+
+
+def test_replies_are_in_the_order_of_their_slots():
+    slots = ["10", "2", "2/errors/1", "1"]
+    text = write([entry({"a": 1}, *(reply(slot=slot) for slot in slots))])
+    assert [line.strip() for line in text.splitlines() if "slot" in line] == [
+        f"- slot: {shown}" for shown in ("'1'", "'2'", "2/errors/1", "'10'")
+    ]
+
+
+texts = st.text() | st.sampled_from(
+    ["yes", "1e5", "---", "2025-01-02", "a\x85b\n", "\u2028\n x ", " \n", "~", "|\n", "\x00"]
+)
+trees = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | texts,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=4),
+    max_leaves=10,
+)
+
+
+@given(st.dictionaries(texts, trees, max_size=4), st.dictionaries(texts, trees, max_size=4), texts)
+def test_whatever_is_written_reads_back(body, answer, text):
+    json_reply = reply(json.dumps(answer).encode())
+    text_reply = reply(text.encode(errors="replace"), number=2, kind="text/plain")
+    written = entry(body, json_reply, text_reply)
+    found = read(write([written]), "x.yaml")
+    assert found == {written.identity: written}
+    assert json.loads(content_of(found[written.identity].replies["1", 1].body)) == answer
+    assert content_of(found[written.identity].replies["1", 2].body) == text.encode(errors="replace")
+
+
+@given(st.binary())
+def test_any_content_replays(content):
+    for kind in ("application/json", "text/event-stream", ""):
+        body = body_of(content, kind)
+        again = content_of(body)
+        assert again == content or json.loads(again) == json.loads(content)
+
+
+def test_a_reply_with_a_lone_surrogate_is_kept_as_text():
+    assert body_of(b'{"a": "\\ud800"}', "application/json") == {"text": '{"a": "\\ud800"}'}
+
+
+GOOD = write([entry({"a": 1}, reply()), entry({"b": 1}, reply())])
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "does not begin with its version"),
+        ("a list", "does not begin with its version"),
+        (GOOD.replace("version: 1", "version: 9"), "version 9, rules 1; this release reads 1, 1"),
+        (GOOD.replace("rules: 1", "rules: 2"), "version 1, rules 2"),
+        (GOOD[: GOOD.rindex("---")], "cut: 1 requests"),
+        (GOOD.rsplit("---\n", 2)[0] + "---\nend: 2\n", "cut: 1 requests"),
+        ("<<<<<<< HEAD\n" + GOOD, "merge conflict"),
+        (GOOD.replace("---\nend", "<<<<<<< ours\n---\nend"), "merge conflict"),
+        (GOOD.replace("a: 1", "a: 2"), "was edited"),
+        (GOOD.replace("json:", "json: [", 1), "no YAML"),
+        (GOOD.replace("number: 1", "count: 1", 1), "mangled"),
+        (GOOD.replace("slot: '1'", "slot: 1", 1), "mangled"),
+        (GOOD.replace("responses:", "replies:", 1), "mangled"),
+        (GOOD.replace("headers:", "text: x\n  headers:", 1), "occurs twice"),
+    ],
+)
+def test_a_damaged_file_says_what_is_wrong_and_how_to_restore_it(text, said):
+    with pytest.raises(CassetteCorrupt) as caught:
+        read(text, "cassettes/x.yaml")
+    assert said in str(caught.value)
+    assert "cassettes/x.yaml" in str(caught.value)
+    assert "git checkout -- cassettes/x.yaml" in str(caught.value) or "install" in str(caught.value)

@@ -1,0 +1,68 @@
+"""What counts as a secret, and that none reaches a file."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_llm.cassettes.secrets import Secrets
+from pytest_llm.errors import SecretInRequest
+
+SECRETS = Secrets.of(
+    {
+        "MY_API_KEY": "a1b2c3d4e5f6g7",
+        "DB_TOKEN": "Zz9-Zz9-Zz9-Zz9",
+        "SHORT_KEY": "a1b2",
+        "WORD_SECRET": "development-key",
+        "LONGER_SECRET": "a1b2c3d4e5f6g7-and-more-1",
+        "PATH": "/usr/bin/a1b2c3d4",
+    }
+)
+
+
+def test_values_of_key_token_and_secret_variables_are_replaced_by_their_name():
+    assert SECRETS.scrub("x a1b2c3d4e5f6g7 y") == "x <secret:MY_API_KEY> y"
+    assert SECRETS.scrub("Zz9-Zz9-Zz9-Zz9") == "<secret:DB_TOKEN>"
+
+
+def test_the_longest_value_wins_where_one_begins_with_another():
+    assert SECRETS.scrub("a1b2c3d4e5f6g7-and-more-1") == "<secret:LONGER_SECRET>"
+
+
+def test_short_values_words_and_other_variables_are_no_secrets():
+    text = "a1b2 development-key /usr/bin/a1b2c3d4"
+    assert SECRETS.scrub(text) == text
+
+
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [
+        ("sk-ant-api03-abcdefghijklmnop1234", "anthropic-key"),
+        ("sk-proj-abcdefghijklmnopqrst1234", "openai-key"),
+        ("sk-abcdefghijklmnopqrst1234", "openai-key"),
+        ("AIza" + "a1" * 17 + "b", "google-key"),
+        ("hf_" + "aB1" * 11, "huggingface-token"),
+        ("ghp_" + "aB1c" * 9, "github-token"),
+        ("xoxb-1234567890-abc", "slack-token"),
+        ("AKIAABCDEFGHIJKLMNOP", "aws-key-id"),
+        ("eyJhbGciOiJI.eyJzdWIiOiIx.c2lnbmF0dXJlLXBhcnQ", "json-web-token"),
+    ],
+)
+def test_the_shapes_of_known_keys_are_secrets_without_any_variable(key, name):
+    assert Secrets.of({}).scrub(f"key={key}.") == f"key=<secret:{name}>."
+
+
+def test_ordinary_text_is_not_a_key():
+    text = "sk-learn and task-based-retrieval-augmented-generation, eyJ, AIza"
+    assert Secrets.of({}).scrub(text) == text
+
+
+def test_a_secret_is_found_anywhere_in_json():
+    found = SECRETS.scrub_json({"a1b2c3d4e5f6g7": [{"x": "a1b2c3d4e5f6g7"}, 1, None]})
+    assert found == {"<secret:MY_API_KEY>": [{"x": "<secret:MY_API_KEY>"}, 1, None]}
+
+
+def test_a_request_with_a_secret_is_refused_by_its_name_never_its_value():
+    with pytest.raises(SecretInRequest, match="MY_API_KEY") as caught:
+        SECRETS.refuse({"method": "POST", "url": "x", "body": {"prompt": "use a1b2c3d4e5f6g7"}}, "case x")
+    assert "a1b2c3d4e5f6g7" not in str(caught.value)
+    SECRETS.refuse({"method": "POST", "url": "x", "body": {}}, "case x")

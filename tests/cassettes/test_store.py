@@ -1,0 +1,147 @@
+"""Cassette files on disk: merged, atomic, recovered."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from pytest_llm.cassettes import store
+from pytest_llm.cassettes.document import StoredReply
+from pytest_llm.cassettes.identity import identity_of, model_record
+from pytest_llm.cassettes.journal import Journal, recover
+from pytest_llm.errors import CassetteCorrupt, LlmError
+
+ONE, OTHER = (model_record("chat/completions", {"model": "tiny", "n": n}) for n in (1, 2))
+
+
+def reply(slot="1", number=1, text="hello"):
+    return StoredReply(slot=slot, number=number, status=200, latency_ms=1, headers={}, body={"text": text})
+
+
+def put(path, request, *replies):
+    store.merge(path, {identity_of(request): (request, list(replies))}, path.parent / ".pytest_llm")
+
+
+def stored(path):
+    return {
+        (entry.request["body"]["n"], slot, number): reply.body["text"]
+        for entry in store.load(path).values()
+        for (slot, number), reply in entry.replies.items()
+    }
+
+
+def test_replies_are_added_and_replaced_never_lost(tmp_path):
+    path = tmp_path / "deep" / "x.yaml"
+    put(path, ONE, reply())
+    put(path, OTHER, reply())
+    put(path, ONE, reply("2"), reply("1", text="again"))
+    assert stored(path) == {(1, "1", 1): "again", (1, "2", 1): "hello", (2, "1", 1): "hello"}
+    assert [one.name for one in path.parent.iterdir() if one.suffix == ".yaml"] == ["x.yaml"]
+    assert path.stat().st_mode & 0o044  # others may read it, unlike mkstemp's files
+
+
+def test_only_what_a_complete_run_used_is_kept(tmp_path):
+    path = tmp_path / "x.yaml"
+    put(path, ONE, reply("1"), reply("1", 2), reply("3"))
+    put(path, OTHER, reply("1"))
+    store.keep_only(path, {identity_of(ONE): {("1", 1)}}, {"1", "2"}, tmp_path / ".pytest_llm")
+    assert stored(path) == {(1, "1", 1): "hello", (1, "3", 1): "hello"}  # sample 3 was not run, and was paid for
+
+
+def test_a_file_that_does_not_change_is_not_written(tmp_path):
+    path = tmp_path / "x.yaml"
+    put(path, ONE, reply())
+    os.utime(path, (1, 1))
+    put(path, ONE, reply())
+    assert path.stat().st_mtime == 1
+
+
+def test_a_damaged_file_is_left_as_it_is(tmp_path):
+    path = tmp_path / "x.yaml"
+    path.write_text("version: 1\nrules: 1\n")
+    with pytest.raises(CassetteCorrupt):
+        put(path, ONE, reply())
+    assert path.read_text() == "version: 1\nrules: 1\n"
+    path.write_bytes(b"\xff")
+    with pytest.raises(CassetteCorrupt, match="cannot be read"):
+        store.load(path)
+    assert store.load(tmp_path / "none.yaml") is None
+
+
+def test_a_folder_that_cannot_be_written_is_one_clear_error(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(LlmError, match="cannot be written"):
+        store.replace(tmp_path / "file" / "x.yaml", "text")
+    (tmp_path / "x.yaml").mkdir()
+    with pytest.raises(LlmError, match="cannot be written"):
+        store.replace(tmp_path / "x.yaml", "text")
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["file", "x.yaml"]  # no temporary file is left
+
+
+def test_the_state_folder_ignores_itself(tmp_path):
+    store.state_folder(tmp_path / ".pytest_llm")
+    assert (tmp_path / ".pytest_llm" / ".gitignore").read_text().endswith("*\n")
+
+
+def test_two_processes_may_record_into_one_file_at_once(tmp_path):
+    path = tmp_path / "x.yaml"
+    code = textwrap.dedent(
+        """
+        import sys; from pathlib import Path
+        from pytest_llm.cassettes import store
+        from pytest_llm.cassettes.document import StoredReply
+        from pytest_llm.cassettes.identity import identity_of, model_record
+        path, first = Path(sys.argv[1]), int(sys.argv[2])
+        for n in range(first, first + 15):
+            one = model_record("chat/completions", {"n": n})
+            reply = StoredReply(slot="1", number=1, status=200, latency_ms=1, headers={}, body={"text": "x"})
+            store.merge(path, {identity_of(one): (one, [reply])}, path.parent / ".pytest_llm")
+        """
+    )
+    writers = [subprocess.Popen([sys.executable, "-c", code, str(path), first]) for first in ("0", "100", "200")]
+    assert [writer.wait() for writer in writers] == [0, 0, 0]
+    assert len(stored(path)) == 45
+
+
+def test_a_killed_recording_loses_at_most_the_reply_in_flight(tmp_path):
+    """The writer is killed for good; what it had been given is in the cassette after the next run's recovery."""
+    code = textwrap.dedent(
+        """
+        import os, sys, signal; from pathlib import Path
+        from pytest_llm.cassettes.document import StoredReply
+        from pytest_llm.cassettes.identity import identity_of, model_record
+        from pytest_llm.cassettes.journal import Journal
+        state = Path(sys.argv[1])
+        journal = Journal(state)
+        for n in range(10):
+            one = model_record("chat/completions", {"n": n})
+            reply = StoredReply(slot="1", number=1, status=200, latency_ms=1, headers={}, body={"text": "x"})
+            journal.write(state.parent / f"{n % 2}.yaml", identity_of(one), one, reply)
+        journal._file.write('{"cassette": "torn'); journal._file.flush()
+        os.kill(os.getpid(), signal.SIGKILL)
+        """
+    )
+    state = tmp_path / ".pytest_llm"
+    assert subprocess.run([sys.executable, "-c", code, str(state)]).returncode == -signal.SIGKILL
+    assert recover(state) == 10
+    assert len(stored(tmp_path / "0.yaml")) == len(stored(tmp_path / "1.yaml")) == 5
+    assert recover(state) == 0
+    assert not list((state / "journals").glob("*.jsonl"))
+
+
+def test_the_journal_of_a_living_process_is_left_alone(tmp_path):
+    journal = Journal(tmp_path)
+    journal.write(Path(tmp_path / "x.yaml"), identity_of(ONE), ONE, reply())
+    code = "import sys; from pathlib import Path; from pytest_llm.cassettes.journal import recover; print(recover(Path(sys.argv[1])))"
+    out = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "0"
+    assert json.loads(journal.path.read_text())["identity"] == identity_of(ONE)
+    journal.close()
+    assert not list((tmp_path / "journals").iterdir())

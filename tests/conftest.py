@@ -1,0 +1,74 @@
+"""What the plugin's own tests share: a scripted endpoint, and projects that a user could have written."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from model_server import ModelServer  # noqa: E402 - needs the line above
+
+KEYS = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "ANTHROPIC_API_KEY")
+
+
+@pytest.fixture(autouse=True)
+def _no_keys_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in KEYS:
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., ModelServer]]:
+    """`serve(script)` starts a scripted endpoint; its `.requests` are what was asked."""
+    import contextlib
+
+    with contextlib.ExitStack() as stack:
+        yield lambda script: stack.enter_context(ModelServer(script).running())
+
+
+class Project:
+    """A project that uses the plugin, run by pytest in a process of its own."""
+
+    def __init__(self, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.pytester = pytester
+        self.path = pytester.path
+        self._monkeypatch = monkeypatch
+        pytester.makeini(
+            "[pytest]\naddopts = -p no:randomly -p no:cacheprovider\nasyncio_mode = auto\nasyncio_default_fixture_loop_scope = function\n"
+        )
+
+    def write(self, name: str, text: str) -> Path:
+        path = self.path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    def use(self, server: ModelServer, key: str = "none") -> None:
+        self._monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+        self._monkeypatch.setenv("OPENAI_API_KEY", key)
+
+    def forget_key(self) -> None:
+        for name in KEYS:
+            self._monkeypatch.delenv(name, raising=False)
+
+    def run(self, *arguments: str) -> pytest.RunResult:
+        return self.pytester.runpytest_subprocess(*arguments)
+
+    def record(self, *arguments: str) -> pytest.RunResult:
+        return self.run("--llm-record", *arguments)
+
+    def cassettes(self) -> dict[str, str]:
+        """The text of every cassette, by its path under the project."""
+        return {
+            path.relative_to(self.path).as_posix(): path.read_text(encoding="utf-8")
+            for path in sorted(self.path.rglob("cassettes/**/*.yaml"))
+        }
+
+
+@pytest.fixture
+def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Project:
+    return Project(pytester, monkeypatch)

@@ -1,0 +1,118 @@
+"""Case files: four formats, one meaning, and every mistake with its file and line."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from pytest_llm import Case, load_cases
+from pytest_llm.errors import CaseError
+
+WANTED = [
+    Case(id="oak", inputs={"email": "36 oak bottles"}, expected="GBP", tags=("vip", "eu"), critical=True),
+    Case(id="pens", inputs={"email": "two green pens"}, expected="USD"),
+]
+FILES = {
+    "cases.jsonl": '{"id": "oak", "email": "36 oak bottles", "expected": "GBP", "tags": ["vip", "eu"], "critical": true}'
+    '\n\n{"id": "pens", "inputs": {"email": "two green pens"}, "expected": "USD"}\n',
+    "cases.json": '[{"id": "oak", "email": "36 oak bottles", "expected": "GBP", "tags": ["vip", "eu"], "critical": true},'
+    '{"id": "pens", "email": "two green pens", "expected": "USD"}]',
+    "cases.yaml": "- id: oak\n  email: 36 oak bottles\n  expected: GBP\n  tags: [vip, eu]\n  critical: true\n"
+    "- id: pens\n  email: two green pens\n  expected: USD\n",
+    "cases.csv": "id,email,expected,tags,critical\noak,36 oak bottles,GBP,vip eu,true\npens,two green pens,USD,,\n",
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_every_format_gives_the_same_cases(tmp_path, name):
+    (tmp_path / name).write_text(FILES[name])
+    assert load_cases(tmp_path / name) == WANTED
+
+
+def test_cases_know_their_line(tmp_path):
+    for name, where in [("cases.jsonl", ":3"), ("cases.json", "[1]"), ("cases.yaml", ":6"), ("cases.csv", ":3")]:
+        (tmp_path / name).write_text(FILES[name])
+        assert load_cases(str(tmp_path / name))[1].where == f"{tmp_path / name}{where}"
+
+
+def test_a_byte_order_mark_and_windows_line_ends_are_read(tmp_path):
+    (tmp_path / "cases.jsonl").write_bytes(b'\xef\xbb\xbf{"id": "a", "x": "1"}\r\n{"id": "b", "x": "2"}\r\n')
+    assert [case.id for case in load_cases(tmp_path / "cases.jsonl")] == ["a", "b"]
+
+
+def test_dates_in_yaml_stay_text(tmp_path):
+    (tmp_path / "cases.yaml").write_text("- due: 2025-01-02\n")
+    assert load_cases(tmp_path / "cases.yaml")[0].inputs == {"due": "2025-01-02"}
+
+
+def test_an_id_does_not_depend_on_the_position():
+    one, other = {"email": "36 oak bottles"}, {"email": "two green pens"}
+    ids = [case.id for case in load_cases([one, other])]
+    assert ids == [case.id for case in reversed(load_cases([other, one]))]
+    assert re.fullmatch("36-oak-bottles-[0-9a-f]{4}", ids[0])
+    assert re.fullmatch("[0-9a-f]{8}", Case(inputs={"x": "…"}).id)
+    assert Case(inputs={"x": {"a": 1}}).id.startswith("a-1-")
+
+
+def test_an_input_is_read_by_its_name():
+    case = Case(id="a", inputs={"email": "x"})
+    assert case["email"] == "x"
+    with pytest.raises(KeyError, match="has no input 'mail'; it has email"):
+        case["mail"]
+
+
+def test_a_dataset_with_input_and_expected_is_read_as_it_is():
+    assert load_cases([{"input": "2+2", "expected": "4"}])[0].inputs == {"input": "2+2"}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("cases.jsonl", "", "there is no case"),
+        ("cases.jsonl", '{"id": "a", "x": 1}\n{"id": "b"', "cases.jsonl:2"),
+        ("cases.jsonl", '{"id": "a", "id": "b", "x": 1}', "cases.jsonl:1"),
+        ("cases.jsonl", '{"id": "a", "x": NaN}', "cases.jsonl:1"),
+        ("cases.jsonl", "[1]", "a case is an object with keys, not list"),
+        ("cases.jsonl", '{"id": "a", "expeced": 1}', "key 'expeced' is nearly 'expected'"),
+        ("cases.jsonl", '{"input": {"x": 1}}', "key 'input' is nearly 'inputs'"),
+        ("cases.jsonl", '{"inputs": {"x": 1}, "email": 1}', "key 'email' beside inputs"),
+        ("cases.jsonl", '{"inputs": [1]}', "inputs is an object, not list"),
+        ("cases.jsonl", '{"x": 1, "tags": "vip"}', "tags is a list of texts"),
+        ("cases.jsonl", '{"x": 1, "critical": "yes"}', "critical is true or false"),
+        ("cases.jsonl", '{"x": 1, "id": " "}', "an id is a text"),
+        ("cases.jsonl", '{"x": 1, "id": true}', "an id is a text"),
+        ("cases.jsonl", '{"expected": 1}', "neither an id nor inputs"),
+        ("cases.jsonl", '{"id": "A", "x": 1}\n{"id": "a", "x": 2}', "(ids are compared without case: 'A')"),
+        ("cases.jsonl", '{"id": "a", "x": 1}\n{"id": "a", "x": 2}', "cases.jsonl:1 and"),
+        ("cases.json", '{"a": 1}', "holds dict, not a list of cases"),
+        ("cases.yaml", "- a: [", "cases.yaml:"),
+        ("cases.yaml", "", "there is no case"),
+        ("cases.csv", "id,ID\na,b\n", "a column occurs twice"),
+        ("cases.csv", "id,x\na\n", "1 fields under 2 columns"),
+        ("cases.csv", 'id,x\na,"b\n', "no CSV"),
+        ("cases.csv", "x,critical\na,perhaps\n", "critical is true or false, not 'perhaps'"),
+        ("cases.csv", "inputs\na\n", "cannot be named inputs"),
+        ("cases.csv", "", "there is no case"),
+        ("cases.txt", "", "'.txt' is no kind of case file"),
+    ],
+)
+def test_a_mistake_in_a_case_file_is_said_with_its_place(tmp_path, name, text, said):
+    (tmp_path / name).write_text(text)
+    with pytest.raises(CaseError) as caught:
+        load_cases(tmp_path / name)
+    assert said in str(caught.value)
+    assert name in str(caught.value)
+
+
+def test_a_case_file_that_is_not_there_or_no_text(tmp_path):
+    (tmp_path / "cases.jsonl").write_bytes(b"\xff\xfe\x00")
+    for name in ("cases.jsonl", "none.json"):
+        with pytest.raises(CaseError, match="cannot be read"):
+            load_cases(tmp_path / name)
+
+
+def test_a_csv_line_may_be_blank(tmp_path):
+    (tmp_path / "cases.csv").write_text("id,x\n\na,1\n")
+    assert json.dumps([case.id for case in load_cases(tmp_path / "cases.csv")]) == '["a"]'
