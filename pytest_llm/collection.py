@@ -7,7 +7,7 @@ import hashlib
 import inspect
 import re
 import textwrap
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -114,13 +114,20 @@ def draws(suite: Suite) -> list[Draw]:
 
 def cassette_of(item: pytest.Function, draw: Draw) -> Path:
     """Where an item's exchanges are kept: beside its test, one file a case."""
-    own = item.callspec.id if hasattr(item, "callspec") else ""
-    if draw.id:
-        own = own[: -len(draw.id)].removesuffix("-")
+    own = _own_parameters(item, draw)
     parts = [file_slug(draw.case.id)] if draw.case is not None else []
     parts += [file_slug(own.lower() if own == own.lower() else own + "^")] if own else []
     name = "~".join(parts) or file_slug(item.originalname or item.name)
     return item.path.parent / "cassettes" / item.path.stem / _function_name(item) / f"{name}.yaml"
+
+
+def _own_parameters(item: pytest.Function, draw: Draw) -> str:
+    """The part of an item's name that comes from the test's own parameters; ours is its end, escaped by pytest."""
+    if not hasattr(item, "callspec") or item.callspec.params.keys() == {"_llm_sample"}:
+        return ""
+    whole: str = item.callspec.id
+    ours = draw.id.encode("unicode_escape").decode()
+    return whole[: -len(ours)].removesuffix("-") if ours and whole.endswith(ours) else whole
 
 
 def file_slug(text: str) -> str:
@@ -222,12 +229,15 @@ def _graders(said: Any) -> tuple[Grader, ...]:
         if not callable(one):
             raise MarkerError(f"a grader is callable, not {one!r}", fix={"write": 'graders=[contains("14 days")]'})
         out.append(one if isinstance(one, Grader) else grader(one))
-    names = [one.name for one in out]
-    if twice := [name for name in names if names.count(name) > 1]:
-        raise MarkerError(
-            f"two graders are named {twice[0]!r}", fix={"name one": f'{twice[0]}(…).named("another name")'}
-        )
-    return tuple(out)
+    return tuple(_named_apart(out))
+
+
+def _named_apart(graders: Sequence[Grader]) -> Iterator[Grader]:
+    """The second grader of a name gets a number, since a metric is a grader's name."""
+    seen: dict[str, int] = {}
+    for one in graders:
+        seen[one.name] = count = seen.get(one.name, 0) + 1
+        yield one if count == 1 else one.named(f"{one.name} {count}")
 
 
 # -- what would be a test that cannot fail, or a case that cannot be asked ---------------------------------------

@@ -102,6 +102,7 @@ def _is_installed(distribution: str, pluginmanager: pytest.PytestPluginManager) 
     return any(dist.metadata["name"] == distribution for _, dist in pluginmanager.list_plugin_distinfo())
 
 
+@pytest.hookimpl(trylast=True)  # case and sample end the name, after a test's own parameters
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if metafunc.definition.get_closest_marker("llm") is not None:
         _session(metafunc.config).parametrize(metafunc)
@@ -141,4 +142,3 @@ def _controller(config: pytest.Config) -> Controller:
         config.stash[CONTROLLER] = Controller(config)
         config.pluginmanager.register(config.stash[CONTROLLER], "pytest-llm-controller")
     return config.stash[CONTROLLER]
-

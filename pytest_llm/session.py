@@ -412,6 +412,21 @@ class Session:
         return (yield)
 
     @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(
+        self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+    ) -> Generator[None, object, object]:
+        """Let pytest know of a fixture that ended in a miss.
+
+        pytest notes the failure of a fixture only for an Exception; without the note the fixture's next set-up, for the
+        next item, would stop at an assertion inside pytest.
+        """
+        try:
+            return (yield)
+        except CassetteMiss as miss:
+            fixturedef.cached_result = (None, fixturedef.cache_key(request), (miss, miss.__traceback__))  # type: ignore[arg-type] # a SubRequest it is
+            raise
+
+    @pytest.hookimpl(wrapper=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> Generator[None, object, object]:
         """Grade after the body, also after one that failed; show all failures together."""
         opened = pyfuncitem.stash.get(OPEN, None)
@@ -457,7 +472,7 @@ class Session:
         if outcome is not None:
             result = opened.result(outcome)
             setattr(report, REPORT_ATTRIBUTE, json.dumps(result.json))
-            report.user_properties.extend(_properties(result))
+            item.user_properties.extend(_properties(result))  # JUnit takes them from the report of the teardown
         return report
 
     @pytest.hookimpl(wrapper=True)

@@ -24,7 +24,7 @@ def _suite(suite: SuiteSummary) -> str:
     plural = "" if suite.cases == 1 else "s"
     size = f"{suite.cases} case{plural}"
     if suite.samples is None:
-        size += f", {suite.total} samples"
+        size += f", {suite.total} items"
     elif suite.samples > 1:
         size += f" × {suite.samples}"
     parts = [f"{size:<16}{suite.passed}/{suite.total} passed  {percent(suite.passed, suite.total)}"]

@@ -39,7 +39,7 @@ class SuiteSummary:
     name: str
     variant: str | None
     cases: int
-    #: The same for every case; None where it differs.
+    #: Of every case; None where they differ, or a test has parameters of its own too.
     samples: int | None
     total: int
     passed: int
@@ -54,19 +54,17 @@ class SuiteSummary:
         """The summary of these results."""
         results = list(results)
         outcomes = [result.outcome for result in results]
-        per_case: dict[str | None, int] = {}
         scores: dict[str, list[float]] = {}
         for result in results:
-            per_case[result.case] = per_case.get(result.case, 0) + 1
             for grade in result.grades:
                 if grade.passed is None and grade.score is not None:
                     scores.setdefault(grade.name, []).append(grade.score)
-        counts = set(per_case.values())
+        cases, samples = len({result.case for result in results}), len({result.sample for result in results})
         return cls(
             name=name,
             variant=variant,
-            cases=len(per_case),
-            samples=counts.pop() if len(counts) == 1 else None,
+            cases=cases,
+            samples=samples if cases * samples == len(results) else None,
             total=len(results),
             passed=outcomes.count("passed"),
             failed=outcomes.count("failed"),

@@ -7,7 +7,7 @@ the wrong branch.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from pytest_llm.schemas.issue import Issue
@@ -20,22 +20,15 @@ def closest(at: str, branches: Sequence[Sequence[Issue]]) -> list[Issue]:
     A branch that only wanted null is left out: "a string or null" is what a nullable string expects, but pydantic does
     not say that it is nullable, and the two should say the same.
     """
-    branches = [branch for branch in branches if not _wants_null(at, branch)] or branches
+    branches = [branch for branch in branches if not _wants_null(at, branch)] or list(branches)
     if len(branches) == 1:
         return list(branches[0])
     if all(len(branch) == 1 and _another_kind(branch[0], at) for branch in branches):
         return [_merged(at, [branch[0] for branch in branches])]
     if (tag := _tag(branches)) is not None:
         return [_merged(at, tag)]
-    return list(min(branches, key=lambda branch: _distance(at, branch)))
-
-
-def deduplicated(issues: Iterable[Issue]) -> tuple[Issue, ...]:
-    """Each finding once; two are the same when they expect the same at the same place."""
-    once: dict[tuple[str, str, str], Issue] = {}
-    for issue in issues:
-        once.setdefault((issue.path, issue.code, issue.expected), issue)
-    return tuple(once.values())
+    distances = [_distance(at, branch) for branch in branches]
+    return list(branches[distances.index(min(distances))])
 
 
 def _wants_null(at: str, branch: Sequence[Issue]) -> bool:

@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import re
 
-_OPENING = re.compile(r"[\[{]")
+#: A bracket that what follows does not rule out.
+_OPENING = re.compile(r"""\[(?=[ \t\n\r]*+[\]\[{"0-9tfnNI-])|\{(?=[ \t\n\r]*+["}])""")
 _TOKEN = re.compile(
     r"""[ \t\n\r]*+(?:
         (?P<mark>[\[\]{},:])

@@ -6,23 +6,47 @@ Its messages show Python (`None is not of type 'string'`) and the whole value; o
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Protocol
 
 from pytest_llm.schemas import wording
-from pytest_llm.schemas.closest import closest, deduplicated
+from pytest_llm.schemas.closest import closest
+from pytest_llm.schemas.findings import deduplicated, in_document_order
 from pytest_llm.schemas.issue import JSON, Issue, IssueCode, described, one_line, pointer, quoted
 
-if TYPE_CHECKING:
-    from jsonschema.exceptions import ValidationError
+
+class Failure(Protocol):
+    """What is used of a jsonschema ValidationError; there, everything may also be unset, until it has been raised."""
+
+    message: str
+    #: The keyword; None for the schema `false`.
+    validator: str | None
+    validator_value: JSON
+    instance: JSON
+    schema: JSON
+    context: Sequence[Failure]
+    parent: Failure | None
+    #: From the schema of the parent, when it is in the parent's context.
+    schema_path: Sequence[str | int]
+    absolute_path: Sequence[str | int]
+    absolute_schema_path: Sequence[str | int]
 
 
-def json_schema_issues(errors: Iterable[ValidationError]) -> tuple[Issue, ...]:
+def json_schema_issues(errors: Iterable[Failure], data: JSON) -> tuple[Issue, ...]:
     """The findings for the errors of one document, as `iter_errors` lists them."""
-    return deduplicated(issue for error in errors for issue in _issues(error))
+    return in_document_order([issue for error in errors for issue in _issues(error)], data)
 
 
-def _issues(error: ValidationError) -> list[Issue]:
+def _issues(error: Failure) -> list[Issue]:
+    """The findings for one error; below a union, those of the closest branch."""
+    issues = _found(error)
+    if _about_name(error) and not (error.parent and _about_name(error.parent)):
+        return [replace(issue, expected=wording.name_that_is(issue.expected)) for issue in issues]
+    return issues
+
+
+def _found(error: Failure) -> list[Issue]:
     keyword = str(error.validator)
     if keyword in {"anyOf", "oneOf"} and error.context:
         branches: dict[str | int, list[Issue]] = {}
@@ -36,22 +60,25 @@ def _issues(error: ValidationError) -> list[Issue]:
     if keyword in {"enum", "const"}:
         values = [error.validator_value] if keyword == "const" else list(error.validator_value)
         return [_issue(error, "enum", wording.one_of(values), allowed=tuple(quoted(value) for value in values))]
+    if keyword == "not" and error.validator_value == {}:
+        return [_issue(error, "extra", wording.UNDECLARED)]
     code, words = _WORDS.get(keyword, ("other", _unknown))
     return [_issue(error, code, words(error.validator_value, error))]
 
 
 def _issue(
-    error: ValidationError, code: IssueCode, expected: str, *, field: str | None = None, allowed: tuple[str, ...] = ()
+    error: Failure, code: IssueCode, expected: str, *, field: str | None = None, allowed: tuple[str, ...] = ()
 ) -> Issue:
     """A finding about the value of the error, or about a field of it."""
-    steps, got = _steps(error), described(error.instance)
+    steps = _steps(error)
+    got: str | None = described(error.instance)
     if field is not None:
         steps.append(field)
         got = described(error.instance[field]) if field in error.instance else None
     return Issue(
         path=pointer(steps),
         code=code,
-        expected=wording.name_that_is(expected) if _about_name(error) else expected,
+        expected=expected,
         got=got,
         allowed=allowed,
         message=one_line(error.message),
@@ -60,12 +87,12 @@ def _issue(
     )
 
 
-def _steps(error: ValidationError) -> list[str | int]:
+def _steps(error: Failure) -> list[str | int]:
     """The way to the value; jsonschema leaves the name out where a field's name is the value."""
     return [*error.absolute_path, error.instance] if _about_name(error) else list(error.absolute_path)
 
 
-def _about_name(error: ValidationError) -> bool:
+def _about_name(error: Failure) -> bool:
     """Whether the value is a field's name: below `propertyNames`, the keyword, not a field that is called so."""
     steps = list(error.absolute_schema_path)
     return any(
@@ -74,7 +101,7 @@ def _about_name(error: ValidationError) -> bool:
     )
 
 
-def _missing(error: ValidationError, keyword: str) -> list[str]:
+def _missing(error: Failure, keyword: str) -> list[str]:
     """The names that ought to be there; jsonschema has one error for each, which does not say which."""
     there: Mapping[str, JSON] = error.instance
     if keyword == "required":
@@ -83,7 +110,7 @@ def _missing(error: ValidationError, keyword: str) -> list[str]:
     return [name for names in wanted for name in names if name not in there]
 
 
-def _unwanted(error: ValidationError, keyword: str) -> list[str]:
+def _unwanted(error: Failure, keyword: str) -> list[str]:
     """The names that ought not to be there."""
     there: Mapping[str, JSON] = error.instance
     if keyword == "unevaluatedProperties":  # which ones they are is only in the message
@@ -97,17 +124,17 @@ def _unwanted(error: ValidationError, keyword: str) -> list[str]:
     ]
 
 
-Words = Callable[[Any, "ValidationError"], str]
+Words = Callable[[Any, Failure], str]
 
 
-def _type(value: Any, _: ValidationError) -> str:
+def _type(value: Any, _: Failure) -> str:
     return wording.either([wording.KINDS[kind] for kind in ([value] if isinstance(value, str) else value)])
 
 
 def _bound(relation: str, exclusive: str = "", instead: str = "") -> Words:
     """In draft 4 `exclusiveMinimum` is true or false, and makes `minimum` exclusive."""
 
-    def words(value: Any, error: ValidationError) -> str:
+    def words(value: Any, error: Failure) -> str:
         return wording.bounded(instead if error.schema.get(exclusive) is True else relation, value)
 
     return words
@@ -117,25 +144,25 @@ def _count(word: str, unit: str) -> Words:
     return lambda value, _: f"{word} {wording.counted(value, unit)}"
 
 
-def _no_more_items(_: Any, error: ValidationError) -> str:
+def _no_more_items(_: Any, error: Failure) -> str:
     """For `items: false` and `additionalItems: false`, after as many items as have a schema of their own."""
     described_ones = error.schema.get("items" if error.validator == "additionalItems" else "prefixItems", [])
     return f"at most {wording.counted(len(described_ones), 'item')}"
 
 
-def _several(_: Any, error: ValidationError) -> str:
+def _several(_: Any, error: Failure) -> str:
     """`oneOf` without the findings of its branches: more than one branch took the value."""
     return f"a value that conforms to one alternative of {len(error.validator_value)}, not to several"
 
 
-def _containing(_: Any, error: ValidationError) -> str:
+def _containing(_: Any, error: Failure) -> str:
     schema = error.schema
     least, most = schema.get("minContains", 1), schema.get("maxContains")
     bounds = f"at least {least}" if most is None else f"at least {least} and at most {most}"
     return f"an array with {bounds} of its items conforming to {quoted(schema['contains'])}"
 
 
-def _unknown(value: Any, error: ValidationError) -> str:
+def _unknown(value: Any, error: Failure) -> str:
     return f"a value that conforms to {quoted({str(error.validator): value})}"
 
 
@@ -164,6 +191,6 @@ _WORDS: Mapping[str, tuple[IssueCode, Words]] = {
     "not": ("other", lambda value, _: f"a value that does not conform to {quoted(value)}"),
     "pattern": ("pattern", lambda value, _: wording.matching(value)),
     "format": ("format", lambda value, _: wording.FORMATS.get(value, f"text in the format {quoted(value)}")),
-    # The schema `false`, which nothing conforms to: how a schema forbids a field.
+    # The schema `false`, which nothing conforms to.
     "None": ("extra", lambda _value, _error: wording.UNDECLARED),
 }

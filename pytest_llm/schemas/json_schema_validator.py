@@ -8,15 +8,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any, cast
 
 from pytest_llm.errors import SchemaError
-from pytest_llm.schemas.issue import JSON, Issue, Leniency, Report, one_line, pointer, quoted
-from pytest_llm.schemas.json_schema_findings import json_schema_issues
+from pytest_llm.schemas.issue import JSON, Issue, Leniency, Report, one_line, quoted
+from pytest_llm.schemas.json_schema_findings import Failure, json_schema_issues
 from pytest_llm.schemas.json_text import NotJson, deeper_than, json_issue, load_json
 
 if TYPE_CHECKING:
     from jsonschema import FormatChecker
+    from jsonschema.exceptions import ValidationError
     from jsonschema.protocols import Validator as Draft
     from referencing._core import Resolver
     from referencing.jsonschema import SchemaRegistry
@@ -52,7 +54,8 @@ class JsonSchemaValidator:
         except NotJson as problem:
             return Report(valid=False, issues=(json_issue(problem, text),))
         try:
-            issues = json_schema_issues(self.draft.iter_errors(data), data)
+            # Unlike the types of jsonschema say, nothing is unset in the errors that a draft lists.
+            issues = json_schema_issues(cast("Iterator[Failure]", self.draft.iter_errors(data)), data)
         except Unresolvable as wrong:
             raise _unresolvable(str(wrong), self.name) from wrong
         except RecursionError as wrong:
@@ -62,7 +65,7 @@ class JsonSchemaValidator:
                     fix={"do": "let a $ref to an outer schema stand below properties or items"},
                 ) from wrong
             issues = (_beyond("a document that is nested less deep", wrong),)
-        except OverflowError as wrong:  # jsonschema divides by multipleOf as a float
+        except OverflowError as wrong:  # a subschema with a "$schema" of its own has jsonschema's multipleOf
             issues = (_beyond("smaller numbers", wrong),)
         if issues:
             return Report(valid=False, data=data, issues=issues, leniency=needed)
@@ -71,29 +74,27 @@ class JsonSchemaValidator:
 
 def json_schema_validator(schema: Mapping[str, JSON], leniency: Leniency) -> JsonSchemaValidator:
     """The validator of a JSON Schema; a SchemaError when the schema is wrong."""
-    import jsonschema
-
     document = plain_schema(schema)
     name = f"JSON Schema {one_line(str(document['title']), 80)}" if "title" in document else "JSON Schema"
     draft_class = _draft_class(document)
-    try:
-        draft_class.check_schema(document)
-    except jsonschema.SchemaError as wrong:
-        raise SchemaError(
-            f"{name} is wrong: {one_line(wrong.message)}",
-            where=pointer(wrong.absolute_path) or "the schema itself",
-            instead=[quoted(wrong.instance)],
-        ) from wrong
-    formats = _checked_references(document, name)
     checker: FormatChecker = draft_class.FORMAT_CHECKER
+    _check_schema(document, name, draft_class(draft_class.META_SCHEMA, registry=_registry(), format_checker=checker))
+    formats = _checked_references(document, name)
+    # Without "$schema", at which jsonschema would go back to its own class of the draft when "#" is referred to.
+    body = {keyword: value for keyword, value in document.items() if keyword != "$schema"}
     return JsonSchemaValidator(
         name=name,
         leniency=leniency,
-        draft=draft_class(
-            document, registry=_registry(), format_checker=cast("FormatChecker", _Formats(checker=checker))
-        ),
+        draft=draft_class(body, registry=_registry(), format_checker=_Formats(checker=checker)),
         unchecked_formats=tuple(sorted(formats - set(checker.checkers))),
     )
+
+
+def _check_schema(document: dict[str, JSON], name: str, drafts_own: Draft) -> None:
+    """A SchemaError, in the words that we have for replies, when the schema does not conform to its draft."""
+    issues = json_schema_issues(cast("Iterator[Failure]", drafts_own.iter_errors(document)), document)
+    if issues:
+        raise SchemaError(f"{name} is wrong", where=issues[0].path, instead=[issue.line for issue in issues])
 
 
 def plain_schema(schema: Mapping[str, JSON]) -> dict[str, JSON]:
@@ -116,13 +117,23 @@ def _plain(value: object) -> dict[Any, JSON]:
 
 def _draft_class(document: Mapping[str, JSON]) -> Any:
     """The class of the draft that `$schema` names."""
-    from jsonschema.validators import validator_for
+    from jsonschema.validators import extend, validator_for
 
     named = document.get("$schema", DEFAULT_DRAFT)
     for draft in DRAFTS:
         if isinstance(named, str) and named.rstrip("#") == draft.rstrip("#"):
-            return validator_for({"$schema": draft})
+            return extend(validator_for({"$schema": draft}), {"multipleOf": _multiple_of})  # type: ignore[no-untyped-call]  # its stub has no types
     raise SchemaError(f'"$schema": {quoted(named)} is not a draft that can be used', instead=DRAFTS)
+
+
+def _multiple_of(_: object, factor: float, number: object, __: object) -> Iterator[ValidationError]:
+    """The keyword `multipleOf`, exactly: jsonschema divides floats, and finds that 1.13 is no multiple of 0.01."""
+    from jsonschema.exceptions import ValidationError
+
+    if isinstance(number, int | float) and not isinstance(number, bool):
+        times = Fraction(str(number)) / Fraction(str(factor))
+        if times.denominator != 1:
+            yield ValidationError(f"{number} is not a multiple of {factor}")
 
 
 def _checked_references(document: dict[str, JSON], name: str) -> set[str]:

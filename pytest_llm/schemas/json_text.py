@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Callable
 from typing import Literal, Never, get_args
 
@@ -40,14 +41,14 @@ class NotJson(ValueError):
 
 
 def load_json(text: str, leniency: Leniency = "fence") -> tuple[JSON, Leniency]:
-    """The JSON document of a text, and the leniency that was needed to read it; `NotJson`, a ValueError, if there is none.
+    r"""The JSON document of a text, and the leniency that was needed to read it; a NotJson (a ValueError) if none is.
 
     * strict: the text is JSON.
-    * fence: the text is one fenced block with JSON in it, or has a byte order mark or blanks around it that are not JSON's.
+    * fence: the text is one fenced block with JSON in it; or JSON has a byte order mark or foreign blanks around it.
     * extract: the last array or object in the text that is not inside another one.
     * repair: what json_repair makes of it. It guesses: a cut off `{"role": "adm` becomes `{"role": "adm"}`.
 
-    >>> load_json('```json\\n{"due": null}\\n```')
+    >>> load_json('```json\n{"due": null}\n```')
     ({'due': None}, 'fence')
     """
     allowed = checked_leniency(leniency)
@@ -86,7 +87,7 @@ def json_issue(problem: NotJson, text: str) -> Issue:
         path="",
         code="syntax",
         expected=problem.expected,
-        got=quoted(start, longest=6 * 80),  # a character can become six: \u0007
+        got=quoted(start, longest=500),  # a character can become six: \u0007
         message=str(problem),
         source="json",
         source_code=problem.reason,
@@ -104,7 +105,7 @@ def _strict(text: str) -> JSON:
     except RecursionError:
         raise _too_deep() from None
     # Counting brackets is quick, and enough for nearly every reply.
-    if text.count("[") + text.count("{") > DEEPEST and _deeper(data):
+    if text.count("[") + text.count("{") > DEEPEST and deeper_than(DEEPEST, data):
         raise _too_deep()
     return data
 
@@ -138,8 +139,8 @@ def _integer(digits: str) -> int:
 def _object(pairs: list[tuple[str, JSON]]) -> dict[str, JSON]:
     fields = dict(pairs)
     if len(fields) < len(pairs):
-        names = [name for name, _ in pairs]
-        repeated = quoted(next(name for n, name in enumerate(names) if name in names[:n]), 40)
+        times = Counter(name for name, _ in pairs)
+        repeated = quoted(next(name for name in fields if times[name] > 1), 40)
         raise NotJson(
             f"the key {repeated} is repeated",
             reason="repeated key",
@@ -156,10 +157,10 @@ def _too_deep() -> NotJson:
     )
 
 
-def _deeper(data: JSON) -> bool:
-    """Whether there are more than DEEPEST arrays and objects inside each other."""
+def deeper_than(limit: int, data: JSON) -> bool:
+    """Whether there are more than so many arrays and objects inside each other."""
     level = [data]
-    for _ in range(DEEPEST):
+    for _ in range(limit):
         level = [
             child
             for value in level

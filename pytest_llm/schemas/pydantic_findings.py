@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from pytest_llm.schemas import wording
-from pytest_llm.schemas.closest import closest, deduplicated
+from pytest_llm.schemas.closest import closest
+from pytest_llm.schemas.findings import in_document_order
 from pytest_llm.schemas.issue import JSON, Issue, IssueCode, described, one_line, pointer, quoted
 
 Context = Mapping[str, Any]
@@ -23,7 +24,7 @@ Step = str | int
 
 def pydantic_issues(errors: Sequence[Mapping[str, Any]], data: JSON) -> tuple[Issue, ...]:
     """The findings for the errors of one document, as `ValidationError.errors()` lists them."""
-    return deduplicated(_settled([_placed(error, data) for error in errors]))
+    return in_document_order(_settled([_placed(error, data) for error in errors]), data)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +68,7 @@ def _placed(error: Mapping[str, Any], data: JSON) -> _Placed:
     about_name = loc[-1:] == ("[key]",)
     missing = _WORDS.get(kind, _OTHER)[0] == "missing"
     walked = loc[:-1] if missing or about_name else loc
-    inside = _inside(walked, data, lambda value: about_name or value == error["input"])
+    inside = _inside(walked, data, lambda value: about_name or _same(value, error["input"]))
     steps, branches, value = _walked(walked, inside, data)
     if kind in {"union_tag_invalid", "union_tag_not_found"}:
         return _Placed(issue=_tag_issue(error, steps, value), steps=steps, branches=branches)
@@ -75,16 +76,18 @@ def _placed(error: Mapping[str, Any], data: JSON) -> _Placed:
     got = None if missing else described(value)
     if about_name:
         expected, got = wording.name_that_is(expected), described(walked[-1])
-    issue = _issue(error, [*steps, *loc[len(walked) :]] if missing else steps, code, expected, got, allowed)
+    at = [*steps, *loc[-1:]] if missing else steps
+    issue = _issue(error, at, code=code, expected=expected, got=got, allowed=allowed)
     return _Placed(issue=issue, steps=steps, branches=branches)
 
 
 def _issue(
     error: Mapping[str, Any],
     steps: Sequence[Step],
+    *,
     code: IssueCode,
     expected: str,
-    got: str | None,
+    got: str | None = None,
     allowed: tuple[str, ...] = (),
 ) -> Issue:
     return Issue(
@@ -123,6 +126,11 @@ def _inside(loc: Sequence[Step], data: JSON, fits: Callable[[JSON], bool]) -> tu
     return first or ()
 
 
+def _same(value: JSON, seen: object) -> bool:
+    """Whether pydantic was looking at this value; of the same type, as 1 == True, and 1 == array([1]) is no answer."""
+    return type(value) is type(seen) and value == seen
+
+
 def _has(value: JSON, step: Step) -> bool:
     if isinstance(value, list):
         return isinstance(step, int) and step < len(value)
@@ -149,13 +157,13 @@ def _tag_issue(error: Mapping[str, Any], steps: tuple[Step, ...], value: JSON) -
     context: Context = error["ctx"]
     names = [name for name in _literals(context["discriminator"]) or () if isinstance(name, str)]
     if error["type"] == "union_tag_not_found":
-        return _issue(error, [*steps, *names[:1]], "missing", wording.REQUIRED, None)
+        return _issue(error, [*steps, *names[:1]], code="missing", expected=wording.REQUIRED)
     tags = _literals(context["expected_tags"])
     expected = wording.one_of(tags) if tags else f"one of {context['expected_tags']}"
     allowed = tuple(quoted(tag) for tag in tags or ())
     found = next(((name,) for name in names if _has(value, name)), ())
     got = value[found[0]] if found else value
-    return _issue(error, [*steps, *found], "union", expected, described(got), allowed)
+    return _issue(error, [*steps, *found], code="union", expected=expected, got=described(got), allowed=allowed)
 
 
 _LITERAL = r"""b?'(?:[^'\\]|\\.)*'|b?"(?:[^"\\]|\\.)*"|[^\s,<>|]+"""

@@ -29,6 +29,7 @@ class RegexValidator:
     pattern: re.Pattern[str]
 
     def __call__(self, text: str) -> Report:
+        """Validate an output."""
         found = self.pattern.fullmatch(text)
         if found is not None:
             return Report(valid=True, value=found.groupdict() or found[0])
@@ -59,6 +60,7 @@ class CallableValidator:
     check: Check
 
     def __call__(self, text: str) -> Report:
+        """Validate an output."""
         try:
             verdict = self.check(text)
         except (ValueError, AssertionError) as failed:

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from pytest_llm.errors import SchemaError
-from pytest_llm.schemas.issue import JSON, Issue, Leniency, Report, one_line
+from pytest_llm.schemas.issue import Issue, Leniency, Report, one_line
 from pytest_llm.schemas.json_text import NotJson, json_issue, load_json
 from pytest_llm.schemas.pydantic_findings import pydantic_issues
 
@@ -24,6 +24,7 @@ class PlainTextValidator:
     name: str = "str"
 
     def __call__(self, text: str) -> Report:
+        """Validate an output."""
         return Report(valid=True, value=text)
 
 
@@ -36,6 +37,7 @@ class TypeValidator:
     adapter: TypeAdapter[Any]
 
     def __call__(self, text: str) -> Report:
+        """Validate an output."""
         from pydantic import ValidationError
 
         try:
@@ -64,7 +66,7 @@ def type_validator(schema: Any, leniency: Leniency) -> TypeValidator:
 
 
 def adapter_of(schema: Any) -> TypeAdapter[Any]:
-    """Pydantic's adapter of a type, complete: a type that refers to unknown names fails here, not at the first reply."""
+    """The adapter of a type, complete: a type that refers to unknown names fails here, not at the first reply."""
     from pydantic import TypeAdapter
 
     try:
@@ -81,12 +83,8 @@ def adapter_of(schema: Any) -> TypeAdapter[Any]:
 
 def type_name(schema: Any) -> str:
     """A type as people know it, the same in every process."""
-    name: str = schema.__qualname__ if isinstance(schema, type) and not _arguments(schema) else repr(schema)
+    name: str = schema.__qualname__ if isinstance(schema, type) else repr(schema)
     return re.sub(r" at 0x[0-9a-fA-F]+", "", name)
-
-
-def _arguments(schema: Any) -> bool:
-    return bool(getattr(schema, "__args__", ()))
 
 
 def _unreadable(message: str) -> Issue:
@@ -120,8 +118,3 @@ def _culprit(traceback: TracebackType | None) -> tuple[str | None, str | None]:
             return f"{code.co_qualname}()", f"{code.co_filename}:{traceback.tb_lineno}"
         traceback = traceback.tb_next
     return None, None
-
-
-def json_schema_of_type(schema: Any) -> dict[str, JSON]:
-    """The JSON Schema of a type."""
-    return adapter_of(schema).json_schema()

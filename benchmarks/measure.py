@@ -1,0 +1,95 @@
+"""CPU and memory of a child process, and sums over repetitions. Wall time is not looked at: machines are shared."""
+
+from __future__ import annotations
+
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class BenchmarkFailed(Exception):
+    """A process did not do the work that was to be measured."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """What one process, with all of its children, has used."""
+
+    #: User and system time.
+    cpu_s: float
+    #: Of the largest process among them.
+    peak_rss_mib: float
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """A figure over its repetitions."""
+
+    values: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        """The middle one."""
+        return statistics.median(self.values)
+
+    @property
+    def quartiles(self) -> tuple[float, float]:
+        """The bounds of the middle half."""
+        low, _, high = statistics.quantiles(self.values, n=4, method="inclusive")
+        return low, high
+
+    def range(self, digits: int) -> str:
+        """`median (min–max)`."""
+        return f"{self.median:.{digits}f} ({min(self.values):.{digits}f}–{max(self.values):.{digits}f})"
+
+    def middle_half(self, digits: int) -> str:
+        """`median (first quartile to third quartile)`."""
+        low, high = self.quartiles
+        return f"{self.median:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
+
+
+def run(command: Sequence[str | Path], folder: Path, **environment: str) -> tuple[Cost, str]:
+    """The cost and the output of a command. Raises BenchmarkFailed when it fails."""
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as output:
+        child = subprocess.Popen(  # noqa: S603 - our own commands
+            command, cwd=folder, env=_environment(environment), stdout=output, stderr=subprocess.STDOUT
+        )
+        _, status, used = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+        output.seek(0)
+        said = output.read()
+    if child.returncode != 0:
+        raise BenchmarkFailed(f"exit status {child.returncode} of {' '.join(map(str, command))}\n{said[-4000:]}")
+    # Linux counts in KiB, macOS in bytes.
+    unit = 2**20 if sys.platform == "darwin" else 2**10
+    return Cost(cpu_s=used.ru_utime + used.ru_stime, peak_rss_mib=used.ru_maxrss / unit), said
+
+
+def run_pytest(
+    python: Path, folder: Path, passed: int, *arguments: str, autoload: bool = False, **environment: str
+) -> Cost:
+    """The cost of a pytest run that has to pass so many tests."""
+    # What other plugins of the virtualenv do is not measured.
+    switch = {} if autoload else {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
+    cost, said = run(command, folder, **switch, **environment)
+    if not re.search(rf"^{passed} passed\b(?!, )", said, re.MULTILINE):
+        raise BenchmarkFailed(f"not {passed} passed tests, and nothing else, in {folder.name}\n{said[-4000:]}")
+    return cost
+
+
+def per_case(small: Cost, large: Cost, cases: int) -> float:
+    """Milliseconds of CPU for each case after the first."""
+    return (large.cpu_s - small.cpu_s) / (cases - 1) * 1000
+
+
+def _environment(more: dict[str, str]) -> dict[str, str]:
+    # Nothing of the machine's keys and options; the same order of sets in every process.
+    names = ("PATH", "HOME", "LANG", "TMPDIR", "SYSTEMROOT")
+    return {name: os.environ[name] for name in names if name in os.environ} | {"PYTHONHASHSEED": "0"} | more

@@ -1,0 +1,131 @@
+"""The projects that are measured: written once for each subject and size, and recorded from a scripted endpoint."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+import venv
+from dataclasses import dataclass
+from pathlib import Path
+
+import orders
+from measure import run_pytest
+from scripted_server import scripted_server
+
+HERE = Path(__file__).parent
+CACHE = HERE / ".cache"
+SOURCES = HERE / "projects"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """A way to test a prompt, and what it takes to run it."""
+
+    name: str
+    #: The folder under `projects/`.
+    project: str
+    #: How pytest is told to load it; None for a run without any plugin.
+    plugin: str | None = None
+    #: What pip installs into a virtualenv of its own; nothing: this interpreter is used.
+    requirements: tuple[str, ...] = ()
+    recording: tuple[str, ...] = ()
+    replaying: tuple[str, ...] = ()
+
+    @property
+    def python(self) -> Path:
+        """The interpreter; its virtualenv is made when it is first asked for."""
+        if not self.requirements:
+            return Path(sys.executable)
+        folder = CACHE / "venvs" / self.name
+        python = folder / ("Scripts" if sys.platform == "win32" else "bin") / "python"
+        if not (folder / "complete").exists():
+            print(f"installing {', '.join(self.requirements)} …", file=sys.stderr)
+            venv.create(folder, clear=True, with_pip=True)
+            install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *self.requirements]
+            subprocess.run(install, check=True, stderr=subprocess.DEVNULL)  # noqa: S603 - our own command
+            (folder / "complete").touch()
+        return python
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """Of every run."""
+        return () if self.plugin is None else ("-p", self.plugin)
+
+    def replay(self, cases: int) -> tuple[Path, tuple[str, ...]]:
+        """The project with so many cases, recorded, and what pytest is told there."""
+        return recorded(self, cases), (*self.arguments, *self.replaying)
+
+
+_WITH_OPENAI = ("openai", "pydantic", "pytest")
+
+OURS = Subject(name="pytest-llm-evals", project="ours", plugin="pytest_llm.plugin", recording=("--llm-record",))
+BARE = Subject(name="bare pytest", project="bare")
+PYTEST_RECORDING = Subject(
+    name="pytest-recording",
+    project="vcr",
+    plugin="pytest_recording.plugin",
+    requirements=("pytest-recording", *_WITH_OPENAI),
+    recording=("--record-mode=once",),
+    replaying=("--record-mode=none",),
+)
+CASSETTER = Subject(
+    name="cassetter",
+    project="vcr",
+    plugin="cassetter.pytest_plugin",
+    requirements=("cassetter[httpx2]", *_WITH_OPENAI),
+    recording=("--record-mode=once",),
+    replaying=("--record-mode=none",),
+)
+
+
+def recorded(subject: Subject, cases: int) -> Path:
+    """The project of a subject with so many cases; recorded where the subject records."""
+    folder = CACHE / "projects" / f"{subject.name.replace(' ', '-')}-{cases}-{_edition(subject)}"
+    if not (folder / "complete").exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        _write(subject, cases, folder)
+        if subject.recording:
+            _record(subject, cases, folder)
+        (folder / "complete").touch()
+    return folder
+
+
+def _edition(subject: Subject) -> str:
+    """Another one when the project, or the format of our cassettes, becomes another."""
+    from pytest_llm.cassettes.document import VERSION
+    from pytest_llm.cassettes.identity import RULES
+
+    sources = [SOURCES / "order.py", HERE / "orders.py", *sorted((SOURCES / subject.project).glob("*.py"))]
+    parts = [source.read_bytes() for source in sources] + [f"{VERSION} {RULES} {subject.recording}".encode()]
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()[:8]
+
+
+def _write(subject: Subject, cases: int, folder: Path) -> None:
+    folder.mkdir(parents=True)
+    for source in (SOURCES / "order.py", *(SOURCES / subject.project).glob("*.py")):
+        shutil.copy(source, folder)
+    (folder / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
+    (folder / "system.txt").write_text(orders.SYSTEM, encoding="utf-8")
+    lines = [_line(subject, number) for number in range(cases)]
+    (folder / "cases.jsonl").write_text("".join(lines), encoding="utf-8")
+
+
+def _line(subject: Subject, number: int) -> str:
+    # Where nothing is asked, the test needs the text that the endpoint would have said.
+    more = {} if subject.recording else {"text": orders.text(number)}
+    return json.dumps({**orders.case(number), **more}) + "\n"
+
+
+def _record(subject: Subject, cases: int, folder: Path) -> None:
+    print(f"recording {cases} cases with {subject.name} …", file=sys.stderr)
+    with scripted_server(orders.completion) as address:
+        (folder / "address.txt").write_text(address, encoding="utf-8")
+        arguments = (*subject.arguments, *subject.recording)
+        keys = {"OPENAI_BASE_URL": address, "OPENAI_API_KEY": "none"}
+        run_pytest(subject.python, folder, cases, *arguments, **keys)
+    kept = len(list(folder.rglob("cassettes/**/*.yaml")))
+    if kept != cases:
+        raise RuntimeError(f"{subject.name} kept {kept} cassettes of {cases}")
