@@ -57,7 +57,7 @@ class Spread:
 def run(command: Sequence[str | Path], folder: Path, **environment: str) -> tuple[Cost, str]:
     """The cost and the output of a command. Raises BenchmarkFailed when it fails."""
     with tempfile.TemporaryFile("w+", encoding="utf-8") as output:
-        child = subprocess.Popen(  # noqa: S603 - our own commands
+        child = subprocess.Popen(
             command, cwd=folder, env=_environment(environment), stdout=output, stderr=subprocess.STDOUT
         )
         _, status, used = os.wait4(child.pid, 0)

@@ -15,6 +15,8 @@ import orders
 from measure import run_pytest
 from scripted_server import scripted_server
 
+import pytest_llm.cassettes
+
 HERE = Path(__file__).parent
 CACHE = HERE / ".cache"
 SOURCES = HERE / "projects"
@@ -45,7 +47,7 @@ class Subject:
             print(f"installing {', '.join(self.requirements)} …", file=sys.stderr)
             venv.create(folder, clear=True, with_pip=True)
             install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *self.requirements]
-            subprocess.run(install, check=True, stderr=subprocess.DEVNULL)  # noqa: S603 - our own command
+            subprocess.run(install, check=True, stderr=subprocess.DEVNULL)
             (folder / "complete").touch()
         return python
 
@@ -83,9 +85,11 @@ CASSETTER = Subject(
 
 def recorded(subject: Subject, cases: int) -> Path:
     """The project of a subject with so many cases; recorded where the subject records."""
-    folder = CACHE / "projects" / f"{subject.name.replace(' ', '-')}-{cases}-{_edition(subject)}"
+    name = f"{subject.name.replace(' ', '-')}-{cases}"
+    folder = CACHE / "projects" / f"{name}-{_edition(subject)}"
     if not (folder / "complete").exists():
-        shutil.rmtree(folder, ignore_errors=True)
+        for earlier in folder.parent.glob(f"{name}-*"):
+            shutil.rmtree(earlier)
         _write(subject, cases, folder)
         if subject.recording:
             _record(subject, cases, folder)
@@ -94,13 +98,11 @@ def recorded(subject: Subject, cases: int) -> Path:
 
 
 def _edition(subject: Subject) -> str:
-    """Another one when the project, or the format of our cassettes, becomes another."""
-    from pytest_llm.cassettes.document import VERSION
-    from pytest_llm.cassettes.identity import RULES
-
+    """Another one when the project becomes another, or what writes our cassettes."""
     sources = [SOURCES / "order.py", HERE / "orders.py", *sorted((SOURCES / subject.project).glob("*.py"))]
-    parts = [source.read_bytes() for source in sources] + [f"{VERSION} {RULES} {subject.recording}".encode()]
-    return hashlib.sha256(b"\0".join(parts)).hexdigest()[:8]
+    if subject is OURS:
+        sources += sorted(Path(pytest_llm.cassettes.__path__[0]).glob("*.py"))
+    return hashlib.sha256(b"\0".join(source.read_bytes() for source in sources)).hexdigest()[:8]
 
 
 def _write(subject: Subject, cases: int, folder: Path) -> None:

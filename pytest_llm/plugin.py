@@ -47,10 +47,8 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
             group.addoption(name, **options)
         except ValueError as error:
             _explain_clash(name, pluginmanager, error)
-    parser.addini("llm_samples", "samples per case, unless the marker or --llm-samples says otherwise")
-    parser.addini("llm_base_url", "address of the model endpoint, weaker than Prompt(base_url=…)")
-    parser.addini("llm_set", "KEY=VALUE lines, as --llm-set", type="linelist", default=[])
-    parser.addini("llm_json", "where to write the results as JSON, as --llm-json")
+    for name, (text, kind) in _INI_KEYS.items():
+        parser.addini(name, text, type=kind, default=None if kind == "string" else [])
 
 
 _OPTIONS: dict[str, dict[str, Any]] = {
@@ -65,6 +63,13 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "help": "change every declared prompt: model, base_url or any parameter of the endpoint; may be repeated",
     },
     "--llm-json": {"metavar": "FILE", "help": "write the results as one JSON document"},
+}
+
+_INI_KEYS: dict[str, tuple[str, Any]] = {
+    "llm_samples": ("samples per case, unless the marker or --llm-samples says otherwise", "string"),
+    "llm_base_url": ("address of the model endpoint, weaker than Prompt(base_url=…)", "string"),
+    "llm_set": ("KEY=VALUE lines, as --llm-set", "linelist"),
+    "llm_json": ("where to write the results as JSON, as --llm-json", "string"),
 }
 
 
@@ -91,8 +96,9 @@ def pytest_configure(config: pytest.Config) -> None:
             "  remove both   pip uninstall -y pytest-llm pytest-llm-evals\n"
             "  then          pip install pytest-llm-evals"
         )
-    if any(config.getoption(name.lstrip("-").replace("-", "_")) for name in _OPTIONS):
-        _session(config)  # for the errors in these options, before anything is collected
+    options = (config.getoption(name) for name in _OPTIONS)
+    if any(options) or any(config.getini(name) for name in _INI_KEYS):
+        _session(config)  # for the errors in what was said, before anything is collected
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(_Ear(config), "pytest-llm-ear")
 

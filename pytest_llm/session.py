@@ -17,6 +17,7 @@ from pytest_llm.cassettes import (
     Exchange,
     Recorder,
     Secrets,
+    Shelf,
     content_of,
     model_record,
     replies_digest,
@@ -25,7 +26,8 @@ from pytest_llm.cassettes import (
 from pytest_llm.collection import (
     Draw,
     Suite,
-    cassette_of,
+    cassette_folder,
+    cassette_name,
     draws,
     is_bare,
     read_cases,
@@ -180,7 +182,7 @@ class OpenItem:
     @property
     def place(self) -> Place:
         """Where the recording is, for messages."""
-        return Place(nodeid=self.item.nodeid, cassette=self.session.shown(self.recorder.path), sample=self.draw.sample)
+        return Place(nodeid=self.item.nodeid, cassette=self.recorder.shown, sample=self.draw.sample)
 
     def client(self) -> OpenAI:
         """A client of the prompt's endpoint; without a prompt, of the default one."""
@@ -201,7 +203,7 @@ class OpenItem:
         """A reply from the cassette without loading any SDK, or through the client, whose traffic is recorded."""
         record = model_record(request.endpoint, request.body)
         if self.recorder.mode == "replay" or self.recorder.knows(record):
-            return _stored(self.recorder.take(record).reply, self.place)
+            return _stored(self.recorder.take(record).reply, self.recorder.shown)
         from pytest_llm.calls.transport import send
 
         return send(self.client(), request)
@@ -254,7 +256,7 @@ class OpenItem:
     def result(self, outcome: Outcome) -> Result:
         """The item's result."""
         draw, prompt, exchanges = self.draw, self.draw.prompt, self.recorder.exchanges
-        calls = [_call(one) for one in exchanges]
+        facts = [_facts(one) for one in exchanges]
         sources = [one.source for one in exchanges]
         output = None if self.response is None else self.response.text[:LONGEST_OUTPUT]
         miss = self.miss
@@ -272,16 +274,15 @@ class OpenItem:
             grades=tuple(self.grades),
             output=output,
             failure=self.failure,
-            model=next((call.model for call in reversed(calls) if call.model), None),
-            usage=_known(Usage.sum([call.usage for call in calls])),
-            cost_usd=add_known([call.cost for call in calls]),
-            latency_s=add_known([call.latency for call in calls]),
+            model=next((model for model, _, _ in reversed(facts) if model), None),
+            usage=_known([usage for _, usage, _ in facts]),
+            latency_s=add_known([latency for _, _, latency in facts]),
             replayed=sources.count("replayed"),
             recorded=sources.count("recorded"),
             asked=sources.count("asked"),
             requests=requests_digest(exchanges) if exchanges else "",
             replies=replies_digest(exchanges) if exchanges else "",
-            cassette=self.session.shown(self.recorder.path),
+            cassette=self.recorder.shown,
             used=tuple((one.identity, one.reply.slot, one.reply.number) for one in exchanges),
             sharing=draw.sharing,
             ended=self.ended and not self.recorder.misses,
@@ -303,6 +304,8 @@ class Session:
         self._journal: Journal | None = None
         self._interception: Interception | None = None
         self._secrets = Secrets.of(os.environ)
+        self._shelf = Shelf()
+        self._folders: dict[Any, tuple[Path, str]] = {}
 
     # -- collection ---------------------------------------------------------------------------------------------
 
@@ -371,7 +374,7 @@ class Session:
         """By a recording option, an ini key, or a cassette beside one of the tests."""
         if self.settings.mode != "replay" or self.settings.base_url or self.settings.default_samples:
             return True
-        return any(cassette_of(item, Draw(suite=self._suites[item.function])).parent.is_dir() for item in functions)
+        return any(cassette_folder(item).is_dir() for item in functions)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Refuse a run that has to ask a declared prompt and has no key, before it starts."""
@@ -406,9 +409,6 @@ class Session:
         recorder = self._recorder(cast("pytest.Function", item), draw)
         item.stash[OPEN] = OpenItem(self, cast("pytest.Function", item), draw, recorder)
         self._intercept(recorder)
-        if self.settings.mode == "replay":
-            for name in KEY_VARIABLES:
-                os.environ.setdefault(name, PLACEHOLDER_KEY)
         return (yield)
 
     @pytest.hookimpl(wrapper=True)
@@ -486,35 +486,37 @@ class Session:
                 self._close(opened, nextitem)
 
     def _close(self, opened: OpenItem, nextitem: pytest.Item | None) -> None:
-        for name in KEY_VARIABLES:
-            if os.environ.get(name) == PLACEHOLDER_KEY:
-                del os.environ[name]
         if self._interception is not None:
             self._interception.router.recorder = None
-            if nextitem is None or DRAW not in nextitem.stash:
-                # vcrpy reads every stream to its end; tests that are not ours shall not notice it.
-                self._interception.leave()
+        if nextitem is None or DRAW not in nextitem.stash:
+            # vcrpy reads every stream to its end; tests that are not ours shall not notice it.
+            self._step_aside()
         opened.recorder.close(self.settings.state)
         del opened.item.stash[OPEN]
 
     def pytest_sessionfinish(self) -> None:
         """Give the journal up: all of it is in the cassettes."""
-        if self._interception is not None:
-            self._interception.leave()
+        self._step_aside()
         if self._journal is not None:
             self._journal.close()
 
     # -- recording ----------------------------------------------------------------------------------------------
 
     def _recorder(self, item: pytest.Function, draw: Draw) -> Recorder:
-        path = cassette_of(item, draw)
+        key = (item.path, item.cls, item.originalname)
+        if key not in self._folders:
+            folder = cassette_folder(item)
+            self._folders[key] = (folder, self.shown(folder))
+        folder, shown = self._folders[key]
+        name = cassette_name(item, draw)
         return Recorder(
-            path,
-            self.shown(path),
+            folder / name,
+            f"{shown}/{name}",
             mode=self.settings.mode,
             slot=str(draw.sample),
             secrets=self._secrets,
             journal=self._opened_journal,
+            shelf=self._shelf,
         )
 
     def _opened_journal(self) -> Journal:
@@ -536,8 +538,17 @@ class Session:
             from pytest_llm.cassettes.interception import Interception
 
             self._interception = Interception()
-        self._interception.enter()
         self._interception.router.recorder = recorder
+        if self._interception.enter() and self.settings.mode == "replay":
+            for name in KEY_VARIABLES:
+                os.environ.setdefault(name, PLACEHOLDER_KEY)
+
+    def _step_aside(self) -> None:
+        """Leave HTTP libraries and environment as they were before the first marked item."""
+        if self._interception is not None and self._interception.leave():
+            for name in KEY_VARIABLES:
+                if os.environ.get(name) == PLACEHOLDER_KEY:
+                    del os.environ[name]
 
     def _endpoint(self, prompt: Prompt | None) -> Any:
         from pytest_llm.calls.endpoint import Endpoint
@@ -580,7 +591,7 @@ class Session:
         return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
 
 
-def _stored(reply: Any, place: Place) -> Reply:
+def _stored(reply: Any, shown: str) -> Reply:
     from pytest_llm.calls.transport import Reply
 
     body: Mapping[str, Any] = reply.body
@@ -590,25 +601,35 @@ def _stored(reply: Any, place: Place) -> Reply:
         try:
             data = json.loads(content_of(body))
         except ValueError as error:
-            raise CallFailed("the recorded reply is no JSON", where=place.cassette) from error
+            raise CallFailed("the recorded reply is no JSON", where=shown) from error
     return Reply(data=data, latency=None if reply.latency_ms is None else reply.latency_ms / 1000)
+
+
+def _facts(exchange: Exchange) -> tuple[str | None, Usage, float | None]:
+    """The model that answered, the tokens and the recorded seconds of an exchange."""
+    data = exchange.reply.body.get("json")
+    latency = None if exchange.reply.latency_ms is None else exchange.reply.latency_ms / 1000
+    if not isinstance(data, Mapping):
+        return None, Usage(), latency
+    model = data.get("model")
+    return model if isinstance(model, str) else None, Usage.of(data.get("usage")), latency
 
 
 def _call(exchange: Exchange) -> Call:
     body = exchange.request.get("body")
     body = body if isinstance(body, Mapping) else {}
     data = exchange.reply.body.get("json")
-    latency = None if exchange.reply.latency_ms is None else exchange.reply.latency_ms / 1000
+    model, usage, latency = _facts(exchange)
     sent = tuple(_messages(body.get("messages") or body.get("input")))
     response = None
     if isinstance(data, Mapping) and ("choices" in data or "output" in data):
         response = read_reply("chat" if "choices" in data else "responses", data, sent=sent, latency=latency)
     return Call(
-        model=(response.model if response else None) or body.get("model"),
+        model=model or body.get("model"),
         messages=sent,
         response=response,
         role="subject",
-        usage=Usage.of(data.get("usage")) if isinstance(data, Mapping) else Usage(),
+        usage=usage,
         cost=None,
         latency=latency,
     )
@@ -668,9 +689,9 @@ def _settled(report: pytest.TestReport, opened: OpenItem, error: BaseException |
     return "error" if report.when == "setup" and error is not None else None
 
 
-def _known(usage: Usage) -> dict[str, int]:
-    names = ("prompt_tokens", "completion_tokens", "total_tokens", "cached_tokens", "reasoning_tokens")
-    return {name: getattr(usage, name) for name in names if getattr(usage, name) is not None}
+def _known(parts: list[Usage]) -> dict[str, int]:
+    total = parts[0] if len(parts) == 1 else Usage.sum(parts)
+    return {name: tokens for name in Usage.__slots__ if (tokens := getattr(total, name)) is not None}
 
 
 def _properties(result: Result) -> list[tuple[str, object]]:

@@ -10,8 +10,14 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from model_server import ModelServer  # noqa: E402 - needs the line above
+from model_server import ModelServer
 
+INI = """\
+[pytest]
+addopts = -p no:randomly -p no:cacheprovider
+asyncio_mode = auto
+asyncio_default_fixture_loop_scope = function
+"""
 KEYS = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "ANTHROPIC_API_KEY")
 
 
@@ -37,9 +43,7 @@ class Project:
         self.pytester = pytester
         self.path = pytester.path
         self._monkeypatch = monkeypatch
-        pytester.makeini(
-            "[pytest]\naddopts = -p no:randomly -p no:cacheprovider\nasyncio_mode = auto\nasyncio_default_fixture_loop_scope = function\n"
-        )
+        pytester.makeini(INI)
 
     def write(self, name: str, text: str) -> Path:
         path = self.path / name
@@ -60,6 +64,10 @@ class Project:
 
     def record(self, *arguments: str) -> pytest.RunResult:
         return self.run("--llm-record", *arguments)
+
+    def command(self, *arguments: str) -> pytest.RunResult:
+        """The command pytest-llm."""
+        return self.pytester.run(Path(sys.executable).with_name("pytest-llm"), *arguments)
 
     def cassettes(self) -> dict[str, str]:
         """The text of every cassette, by its path under the project."""

@@ -4,12 +4,14 @@ from pytest_llm.cassettes.document import StoredReply, content_of
 from pytest_llm.cassettes.identity import RequestRecord, model_record
 from pytest_llm.cassettes.recorder import Exchange, Recorder, Ticket, replies_digest, requests_digest
 from pytest_llm.cassettes.secrets import Secrets
+from pytest_llm.cassettes.store import Shelf
 
 __all__ = [
     "Exchange",
     "Recorder",
     "RequestRecord",
     "Secrets",
+    "Shelf",
     "StoredReply",
     "Ticket",
     "content_of",

@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pytest_llm.cassettes.identity import RULES, RequestRecord, identity_of
+from pytest_llm.cassettes.plain_yaml import read_plain
 from pytest_llm.errors import CassetteCorrupt
 from pytest_llm.schemas import JSON, load_json
 
@@ -133,6 +134,8 @@ def _corrupt(what: str, path: str, fix: Mapping[str, str] = RESTORE) -> Cassette
 
 
 def _parsed(text: str, path: str) -> list[JSON]:
+    if (plain := read_plain(text)) is not None:
+        return plain
     import yaml
 
     try:

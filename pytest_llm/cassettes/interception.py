@@ -80,18 +80,22 @@ class Interception:
         self.router = Router()
         self._patches: contextlib.ExitStack | None = None
 
-    def enter(self) -> None:
-        """Patch the HTTP libraries, unless they are."""
-        if self._patches is None:
-            self._patches = contextlib.ExitStack()
-            for patch in CassettePatcherBuilder(self.router).build():
-                self._patches.enter_context(patch)
-
-    def leave(self) -> None:
-        """Restore the HTTP libraries."""
+    def enter(self) -> bool:
+        """Patch the HTTP libraries; False if they are."""
         if self._patches is not None:
-            self._patches.close()
-            self._patches = None
+            return False
+        self._patches = contextlib.ExitStack()
+        for patch in CassettePatcherBuilder(self.router).build():
+            self._patches.enter_context(patch)
+        return True
+
+    def leave(self) -> bool:
+        """Restore the HTTP libraries; False if they are as they were."""
+        if self._patches is None:
+            return False
+        self._patches.close()
+        self._patches = None
+        return True
 
 
 def is_recorded(url: str) -> bool:

@@ -51,14 +51,23 @@ class Recorder:
     """The exchanges of one item, whoever makes them, from any thread."""
 
     def __init__(
-        self, path: Path, shown: str, *, mode: Mode, slot: str, secrets: Secrets, journal: Callable[[], Journal]
+        self,
+        path: Path,
+        shown: str,
+        *,
+        mode: Mode,
+        slot: str,
+        secrets: Secrets,
+        journal: Callable[[], Journal],
+        shelf: store.Shelf,
     ) -> None:
         self.path = path
         self.mode = mode
         self.slot = slot
         self.exchanges: list[Exchange] = []
         self.misses: list[CassetteMiss] = []
-        self._shown = shown
+        self.shown = shown
+        self._shelf = shelf
         self._secrets = secrets
         self._journal = journal
         self._lock = threading.Lock()
@@ -81,7 +90,7 @@ class Recorder:
         else:
             reply = None
             if self.mode != "live":
-                self._secrets.refuse(request, self._shown)
+                self._secrets.refuse(request, self.shown)
         return Ticket(identity=identity, request=request, number=number, reply=reply, started=time.monotonic())
 
     def knows(self, request: RequestRecord) -> bool:
@@ -95,7 +104,7 @@ class Recorder:
     def _entries(self) -> dict[str, Entry]:
         with self._lock:
             if not self._loaded:
-                self._found, self._loaded = store.load(self.path), True
+                self._found, self._loaded = self._shelf.load(self.path, self.shown), True
         return self._found or {}
 
     def keep(self, ticket: Ticket, status: int, headers: Mapping[str, str], content: bytes) -> None:
@@ -142,7 +151,7 @@ class Recorder:
 
     def _miss(self, identity: str, request: RequestRecord) -> CassetteMiss:
         why = explain_miss(self._found or {}, identity, request, self.slot, file_exists=self._found is not None)
-        told = _told(why, request, self.slot, self._shown)
+        told = _told(why, request, self.slot, self.shown)
         miss = CassetteMiss(told, kind=why.kind, heading=why.heading, change=why.change)
         with self._lock:
             self.misses.append(miss)

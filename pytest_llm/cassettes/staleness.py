@@ -14,7 +14,7 @@ from pytest_llm.schemas import JSON, quoted
 
 Kind = Literal["no cassette", "missing", "stale", "exhausted"]
 
-ALIKE = 0.5
+ALIKE = 0.3
 """From this share of equal parts on, a recorded request is an earlier form of the one that is asked."""
 
 LONGEST_LINE = 160

@@ -14,15 +14,35 @@ from pytest_llm.errors import CassetteCorrupt, LlmError
 IGNORE_ALL = "# Made by pytest_llm; nothing in here belongs into a repository.\n*\n"
 
 
-def load(path: Path) -> dict[str, Entry] | None:
-    """The entries of a cassette file; None where there is no file. Raises CassetteCorrupt."""
+def load(path: Path, shown: str = "") -> dict[str, Entry] | None:
+    """The entries of a cassette file; None where there is no file. Raises CassetteCorrupt, with the path as `shown`."""
+    shown = shown or str(path)
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError) as error:
-        raise CassetteCorrupt(f"the cassette cannot be read: {error}", where=str(path)) from error
-    return read(text, str(path))
+        raise CassetteCorrupt(f"the cassette cannot be read: {error}", where=shown) from error
+    return read(text, shown)
+
+
+class Shelf:
+    """The cassette that was read last: the samples of one case follow each other, and share a file."""
+
+    def __init__(self) -> None:
+        self._of: tuple[Path, int, int] | None = None
+        self._entries: dict[str, Entry] | None = None
+
+    def load(self, path: Path, shown: str) -> dict[str, Entry] | None:
+        """As `load`, without reading a file again that has not changed; the entries are not to be changed."""
+        try:
+            found = path.stat()
+        except OSError:
+            return load(path, shown)
+        of = (path, found.st_mtime_ns, found.st_size)
+        if of != self._of:
+            self._entries, self._of = load(path, shown), of
+        return self._entries
 
 
 def merge(path: Path, added: Mapping[str, tuple[RequestRecord, list[StoredReply]]], state: Path) -> None:

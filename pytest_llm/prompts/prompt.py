@@ -186,7 +186,10 @@ class Prompt:
 
     def _turns(self, inputs: Mapping[str, JSON]) -> list[Message]:
         """The conversation with inputs filled in and examples in their place, its last open turn left to the caller."""
-        rendered = [replace_fields(message, content=render(message.content, inputs)) for message in self.messages]
+        rendered = []
+        for message in self.messages:
+            content = render(message.content, inputs)
+            rendered.append(message if content is message.content else replace_fields(message, content=content))
         while rendered and rendered[-1].is_open:
             rendered.pop()
         if not self.examples:

@@ -8,11 +8,15 @@ from pytest_llm.schemas.issue import JSON, Issue
 
 
 def deduplicated(issues: Iterable[Issue]) -> tuple[Issue, ...]:
-    """Each finding once; two are the same when they expect the same at the same place."""
+    """Each finding once; two are the same when they expect the same at the same place.
+
+    Where a choice is expected, that says the kind too: "one of 'low' or 'high'" needs no "a string" beside it.
+    """
     once: dict[tuple[str, str, str], Issue] = {}
     for issue in issues:
         once.setdefault((issue.path, issue.code, issue.expected), issue)
-    return tuple(once.values())
+    chosen = {issue.path for issue in once.values() if issue.code == "enum"}
+    return tuple(issue for issue in once.values() if issue.code != "type" or issue.path not in chosen)
 
 
 def in_document_order(issues: Iterable[Issue], data: JSON) -> tuple[Issue, ...]:
@@ -41,9 +45,12 @@ class _Order:
                 fields = self._numbered(value)
                 places.append(fields.get(name, len(fields)))
                 value = value.get(name)
-            elif isinstance(value, list):
+            elif isinstance(value, list) and name.isdecimal() and int(name) < len(value):
                 places.append(int(name))
-                value = value[int(name)] if int(name) < len(value) else None
+                value = value[int(name)]
+            else:  # an item that is missing; or a step into what a validator made of the value
+                places.append(len(value) if isinstance(value, list) else 0)
+                value = None
         return tuple(places)
 
     def _numbered(self, fields: dict[str, JSON]) -> dict[str, int]:

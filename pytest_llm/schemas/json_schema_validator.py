@@ -80,6 +80,7 @@ def json_schema_validator(schema: Mapping[str, JSON], leniency: Leniency) -> Jso
     checker: FormatChecker = draft_class.FORMAT_CHECKER
     _check_schema(document, name, draft_class(draft_class.META_SCHEMA, registry=_registry(), format_checker=checker))
     formats = _checked_references(document, name)
+    _spell_out_false(document)
     # Without "$schema", at which jsonschema would go back to its own class of the draft when "#" is referred to.
     body = {keyword: value for keyword, value in document.items() if keyword != "$schema"}
     return JsonSchemaValidator(
@@ -149,6 +150,17 @@ def _checked_references(document: dict[str, JSON], name: str) -> set[str]:
         if isinstance(place.get("format"), str):
             formats.add(place["format"])
     return formats
+
+
+def _spell_out_false(document: dict[str, JSON]) -> None:
+    """Write `false`, where it forbids a field or an item, as `{"not": {}}`: jsonschema loses the path of `false`."""
+    for place, _ in _subschemas(document):
+        for keyword in ("properties", "patternProperties", "prefixItems", "items"):
+            schemas: JSON = place.get(keyword)
+            names = schemas if isinstance(schemas, dict) else range(len(schemas)) if isinstance(schemas, list) else ()
+            for name in names:
+                if schemas[name] is False:
+                    schemas[name] = {"not": {}}
 
 
 def _subschemas(document: dict[str, JSON]) -> Iterator[tuple[Mapping[str, JSON], Resolver[JSON]]]:

@@ -43,7 +43,7 @@ def validator_for(schema: Any, *, leniency: Leniency = "fence") -> Validator:
             return RegexValidator(name=f"regular expression {one_line(schema.pattern, 80)}", pattern=schema)
         case "callable":
             return CallableValidator(name=callable_name(schema), check=schema)
-        case _:
+        case _:  # pragma: no cover - the type checker proves that there is no other
             assert_never(kind)
 
 
@@ -81,7 +81,7 @@ def fingerprint(schema: Any) -> JSON:
             return {"regex": schema.pattern, "flags": schema.flags}
         case "callable":
             return {"callable": callable_name(schema)}
-        case _:
+        case _:  # pragma: no cover - the type checker proves that there is no other
             assert_never(kind)
 
 

@@ -129,7 +129,7 @@ def test_a_killed_recording_loses_at_most_the_reply_in_flight(tmp_path):
         """
     )
     state = tmp_path / ".pytest_llm"
-    assert subprocess.run([sys.executable, "-c", code, str(state)]).returncode == -signal.SIGKILL
+    assert subprocess.run([sys.executable, "-c", code, str(state)], check=False).returncode == -signal.SIGKILL
     assert recover(state) == 10
     assert len(stored(tmp_path / "0.yaml")) == len(stored(tmp_path / "1.yaml")) == 5
     assert recover(state) == 0
@@ -139,7 +139,7 @@ def test_a_killed_recording_loses_at_most_the_reply_in_flight(tmp_path):
 def test_the_journal_of_a_living_process_is_left_alone(tmp_path):
     journal = Journal(tmp_path)
     journal.write(Path(tmp_path / "x.yaml"), identity_of(ONE), ONE, reply())
-    code = "import sys; from pathlib import Path; from pytest_llm.cassettes.journal import recover; print(recover(Path(sys.argv[1])))"
+    code = "import sys, pathlib, pytest_llm.cassettes.journal as j; print(j.recover(pathlib.Path(sys.argv[1])))"
     out = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "0"
     assert json.loads(journal.path.read_text())["identity"] == identity_of(ONE)

@@ -45,6 +45,7 @@ def test_an_issue_carries_the_machine_readable_side_too():
     )
 
 
+CONFORMING = "of its items conforming to"
 CARD = {"properties": {"kind": {"const": "card"}, "number": {"type": "string"}}, "required": ["kind", "number"]}
 BANK = {"properties": {"kind": {"const": "bank"}, "iban": {"type": "string"}}, "required": ["kind", "iban"]}
 
@@ -147,18 +148,13 @@ BANK = {"properties": {"kind": {"const": "bank"}, "iban": {"type": "string"}}, "
         ({"uniqueItems": True}, [1, 1], ["(whole reply): expected items that are all different; got array [1, 1]."]),
         (
             {"contains": {"const": 1}},
-            [2],
-            [
-                '(whole reply): expected an array with at least 1 of its items conforming to {"const": 1}; got array [2].'
-            ],
+            "[]",
+            ['(whole reply): expected an array with at least 1 of its items conforming to {"const": 1}; got array [].'],
         ),
         (
-            {"contains": {"const": 1}, "minContains": 2, "maxContains": 3},
+            {"contains": True, "minContains": 2, "maxContains": 3},
             [1],
-            [
-                "(whole reply): expected an array with at least 2 and at most 3 of its items conforming to "
-                '{"const": 1}; got array [1].'
-            ],
+            [f"(whole reply): expected an array with at least 2 and at most 3 {CONFORMING} true; got array [1]."],
         ),
         (
             {"not": {"type": "string"}},
@@ -200,15 +196,20 @@ BANK = {"properties": {"kind": {"const": "bank"}, "iban": {"type": "string"}}, "
             '"x"',
             ['(whole reply): expected a date (YYYY-MM-DD); got string "x".'],
         ),
-        ({"$dynamicRef": "#here", "$dynamicAnchor": "here", "type": "string"}, None, None),
+        ({"prefixItems": [{}, False]}, [1, 2], ["/1: expected no such field; got integer 2."]),
+        ({"$schema": DRAFT_7, "items": [False]}, [1], ["/0: expected no such field; got integer 1."]),
+        ({"items": {"type": "string"}}, [1], ["/0: expected a string; got integer 1."]),
+        ({"allOf": [False]}, [1], ["(whole reply): expected no such field; got array [1]."]),
+        ({"enum": ["a", "b"], "type": "string"}, "3", ["(whole reply): expected one of 'a' or 'b'; got integer 3."]),
+        (
+            {"anyOf": [{"type": "string", "const": "a"}, {"type": "string", "const": "b"}]},
+            "3",
+            ["(whole reply): expected one of 'a' or 'b'; got integer 3."],
+        ),
     ],
 )
 def test_every_keyword_is_said_in_our_words(schema, value, expected):
-    if expected is None:
-        with pytest.raises(SchemaError, match="refers to itself without end"):
-            lines(schema, "1")
-    else:
-        assert lines(schema, value) == expected
+    assert lines(schema, value) == expected
 
 
 def test_findings_come_in_the_order_of_the_document():
@@ -262,7 +263,7 @@ def test_a_keyword_that_jsonschema_learns_after_us_is_shown_as_it_is():
         ("date-time", "2025-01-01"),
         ("hostname", "-"),
         ("duration", "3 days"),
-        ("relative-json-pointer", "²"),
+        ("relative-json-pointer", "²1"),
         ("time", "x"),
     ],
 )
@@ -379,14 +380,8 @@ def test_a_schema_that_refers_to_itself_without_end_is_a_schema_error():
 
 
 def test_a_document_that_is_too_deep_for_jsonschema_is_a_finding():
-    nested = {"$ref": "#/$defs/n", "$defs": {"n": {"anyOf": [{"type": "null"}, {"items": {"$ref": "#/$defs/n"}}]}}}
-    report = validator_for({"allOf": [nested["$defs"]["n"]], **nested})("[" * 199 + "1" + "]" * 199)
-    assert [issue.line for issue in report.issues] in (
-        [],
-        ["(whole reply): expected a document that is nested less deep."],
-    )
-    endless = validator_for({"$ref": "#"})("[" * 100 + "]" * 100)
-    assert [issue.line for issue in endless.issues] == ["(whole reply): expected a document that is nested less deep."]
+    report = validator_for({"items": {"allOf": [{"allOf": [{"allOf": [{"$ref": "#"}]}]}]}})("[" * 199 + "1" + "]" * 199)
+    assert [issue.line for issue in report.issues] == ["(whole reply): expected a document that is nested less deep."]
 
 
 def test_mappings_and_tuples_are_taken_and_what_is_no_json_is_not():

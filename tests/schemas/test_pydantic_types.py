@@ -16,6 +16,7 @@ from pydantic import (
     AliasChoices,
     AliasPath,
     AnyUrl,
+    AwareDatetime,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -23,7 +24,6 @@ from pydantic import (
     Field,
     HttpUrl,
     Json,
-    PastDate,
     Tag,
     WrapValidator,
     field_validator,
@@ -197,6 +197,9 @@ class Level(enum.StrEnum):
     LOW = "low"
 
 
+HOLDS = "(whole reply): expected a value for which this holds"
+
+
 def failing(error):
     def check(value):
         raise error
@@ -286,11 +289,9 @@ def failing(error):
         (Json[list[int]], '"x"', ['(whole reply): expected a string that holds JSON; got string "x".']),
         (typing.Callable, "3", ["(whole reply): expected callable; got integer 3."]),
         (
-            PastDate,
-            '"2999-01-01"',
-            [
-                '(whole reply): expected a value for which this holds: Date should be in the past; got string "2999-01-01".'
-            ],
+            AwareDatetime,
+            '"2025-01-01T00:00"',
+            [f'{HOLDS}: Input should have timezone info; got string "2025-01-01T00:00".'],
         ),
         (
             Annotated[int, failing(PydanticCustomError("odd", "be {what}", {"what": "odd"}))],
@@ -432,15 +433,15 @@ class Tree(BaseModel):
 
 def test_a_finding_deep_in_a_recursive_document_is_found_quickly():
     data = {"size": "x"}
-    for _ in range(90):
+    for _ in range(80):
         data = {"kids": [data]}
-    assert lines(Tree, data) == [f'{"/kids/0" * 90}/size: expected an integer; got string "x".']
+    assert lines(Tree, data) == [f'{"/kids/0" * 80}/size: expected an integer; got string "x".']
 
     class Changed(BaseModel):
         kids: "list[Changed]" = []
         size: Annotated[int, BeforeValidator(lambda value: [value])] = 0
 
-    assert lines(Changed, data) == [f'{"/kids/0" * 90}/size: expected an integer; got string "x".']
+    assert lines(Changed, data) == [f'{"/kids/0" * 80}/size: expected an integer; got string "x".']
 
 
 class Aliased(BaseModel):
@@ -453,7 +454,18 @@ def test_a_field_is_called_as_the_document_calls_it():
         '/deep/one: expected an integer; got string "x".',
         '/zwei: expected an integer; got string "y".',
     ]
-    assert lines(Aliased, {"deep": {}, "two": 1}) == ["/deep/one: expected a value (the field is required)."]
+
+
+class Envelope(BaseModel):
+    payload: Json[Card]
+    items: Annotated[Card, BeforeValidator(lambda value: {"kind": "card"} if isinstance(value, list) else value)]
+
+
+def test_what_is_missing_in_a_value_that_a_validator_made_is_still_a_finding():
+    assert lines(Envelope, {"items": [1], "payload": '{"kind": "card"}'}) == [
+        "/items/number: expected a value (the field is required).",
+        "/payload/number: expected a value (the field is required).",
+    ]
 
 
 class Twice(BaseModel):

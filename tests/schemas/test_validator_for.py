@@ -140,6 +140,8 @@ SCHEMAS = [
     Annotated[int, Field(ge=1)],
     Annotated[int, Field(ge=2)],
     Annotated[int, Field(strict=True)],
+    int | str,
+    Annotated[int, Field(strict=True)] | str,
     Annotated[int, AfterValidator(positive)],
     Annotated[int, AfterValidator(negative)],
     Annotated[int, AfterValidator(lambda value: value)],

@@ -1,0 +1,105 @@
+"""Measure, print the tables, and with --write put them into README.md.
+
+python benchmarks/run.py                    everything
+python benchmarks/run.py replay --quick     one benchmark, small
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from breakdown import measure_breakdown
+from growth import measure_growth
+from replay import measure_replay
+from table import machine, put, versions
+from unused import measure_unused
+from workload import BARE, CACHE, CASSETTER, OURS, PYTEST_RECORDING, Subject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sizes:
+    """How much is measured."""
+
+    #: Pairs of processes with the plugin blocked and not.
+    processes: int
+    #: Processes that look at the plugin from inside, and pairs of runs in each.
+    probes: int
+    pairs: int
+    cases: int
+    repeats: int
+    subjects: tuple[Subject, ...]
+    #: How often each size is run.
+    growth: Mapping[int, int]
+
+
+FULL = Sizes(
+    processes=24,
+    probes=9,
+    pairs=30,
+    cases=1000,
+    repeats=5,
+    subjects=(BARE, OURS, PYTEST_RECORDING, CASSETTER),
+    growth={1: 5, 100: 5, 1000: 5, 10_000: 2},
+)
+# Others are left out: their virtualenvs take longer than all of it.
+QUICK = Sizes(
+    processes=4, probes=2, pairs=5, cases=100, repeats=2, subjects=(BARE, OURS), growth={1: 2, 20: 2, 100: 2, 200: 1}
+)
+
+BENCHMARKS: dict[str, Callable[[Sizes], str]] = {
+    "unused": lambda sizes: measure_unused(sizes.processes, sizes.probes, sizes.pairs),
+    "replay": lambda sizes: measure_replay(sizes.subjects, sizes.cases, sizes.repeats),
+    "growth": lambda sizes: measure_growth(sizes.growth, sizes.cases),
+    "breakdown": lambda sizes: measure_breakdown(sizes.cases),
+}
+LIBRARIES = ("pytest", "pydantic", "PyYAML", "pytest-recording", "cassetter", "vcrpy", "openai", "httpx2")
+
+
+def main() -> None:
+    """Run what the command line names."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("benchmarks", nargs="*", metavar="benchmark", help=f"of {', '.join(BENCHMARKS)}; default: all")
+    parser.add_argument("--quick", action="store_true", help="small sizes, no other libraries: below a minute")
+    parser.add_argument("--cases", type=int, metavar="N", help="cases in replay and breakdown, instead of 1,000")
+    parser.add_argument("--repeats", type=int, metavar="N", help="rounds of replay")
+    parser.add_argument("--fresh", action="store_true", help="make projects, recordings and virtualenvs anew")
+    parser.add_argument("--write", action="store_true", help="put the tables into README.md")
+    said = parser.parse_args()
+    if unknown := [name for name in said.benchmarks if name not in BENCHMARKS]:
+        parser.error(f"no benchmark {unknown[0]!r}; there are {', '.join(BENCHMARKS)}")
+    if said.quick and said.write:
+        parser.error("--quick is too small for README.md")
+    if said.fresh:
+        shutil.rmtree(CACHE, ignore_errors=True)
+    sizes = _sizes(said)
+    tables = {}
+    for name in said.benchmarks or BENCHMARKS:
+        tables[name] = BENCHMARKS[name](sizes)
+        print(f"\n{name}\n\n{tables[name]}", flush=True)
+    about = _about(sizes)
+    print(f"\n{about}")
+    if said.write:
+        for name, text in {**tables, "machine": about}.items():
+            put(name, text)
+
+
+def _sizes(said: argparse.Namespace) -> Sizes:
+    chosen = {name: getattr(said, name) for name in ("cases", "repeats") if getattr(said, name) is not None}
+    sizes = replace(QUICK if said.quick else FULL, **chosen)
+    growth = {**sizes.growth, sizes.cases: sizes.growth.get(sizes.cases, 3)}
+    return replace(sizes, growth=dict(sorted(growth.items())))
+
+
+def _about(sizes: Sizes) -> str:
+    lines = [f"{machine()}."]
+    lines += [
+        f"{subject.name}: {versions(subject.python, LIBRARIES)}." for subject in sizes.subjects if subject is not BARE
+    ]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

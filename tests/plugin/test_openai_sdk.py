@@ -1,0 +1,206 @@
+"""Level 3: tests that call the openai SDK themselves, recorded and replayed without a wrapper."""
+
+from __future__ import annotations
+
+import pytest
+
+HEAD = """
+import openai, pytest
+def ask(client, text):
+    reply = client.chat.completions.create(model="tiny", messages=[{"role": "user", "content": text}])
+    return reply.choices[0].message.content
+"""
+
+
+@pytest.fixture
+def replayed(project, serve):
+    """Record a test against a server, then replay it without key, address or server."""
+    server = serve(lambda body, n: f"{body['messages'][-1]['content']} {n}")
+    project.use(server)
+
+    def run(test):
+        project.write("test_it.py", HEAD + test)
+        recorded = project.record("-s")
+        project.forget_key()
+        asked = len(server.requests)
+        again = project.run("-s")
+        assert len(server.requests) == asked
+        return recorded, again, server
+
+    return run
+
+
+def said(result):
+    return [line.split("SAID ")[1] for line in result.stdout.lines if "SAID " in line]
+
+
+def test_an_unchanged_test_is_recorded_and_replayed_by_the_bare_marker(replayed):
+    recorded, again, server = replayed("""
+@pytest.mark.llm
+def test_it():
+    client = openai.OpenAI()
+    first, second, third = ask(client, "same"), ask(client, "other"), ask(client, "same")
+    print("SAID", first, second, third)
+    assert first != third
+""")
+    recorded.assert_outcomes(passed=1)
+    again.assert_outcomes(passed=1)
+    assert said(recorded) == said(again) == ["same 1 other 2 same 3"]
+    assert len(server.requests) == 3
+
+
+def test_the_plugins_client_and_its_calls(replayed):
+    recorded, again, _ = replayed("""
+@pytest.mark.llm(cases=[{"id": "a", "q": "hello"}])
+def test_it(llm_case, llm_client, llm_calls):
+    assert len(llm_calls) == 0
+    assert llm_client.max_retries == 0
+    answer = ask(llm_client, llm_case["q"])
+    [call] = llm_calls
+    assert (call.model, call.role, call.usage.total_tokens, call.usage.cached_tokens, call.cost) == ("tiny-2026", "subject", 18, None, None)
+    assert call.messages[0].content == "hello" and call.response.text == answer
+    assert 0 <= call.latency < 30
+    assert llm_calls[:1][0].model == "tiny-2026" and "1 calls" in repr(llm_calls)
+""")
+    recorded.assert_outcomes(passed=1)
+    again.assert_outcomes(passed=1)
+
+
+def test_both_doors_give_the_same_response(replayed):
+    """A declared prompt is answered from the cassette without any SDK; the application's `ask` goes through it."""
+    recorded, again, server = replayed("""
+from pytest_llm import Prompt
+from dataclasses import replace
+p = Prompt(name="p", model="tiny", user="{{ q }}", temperature=1.0, top_k=3)
+@pytest.mark.llm(p, cases=[{"id": "a", "q": "hello"}], samples=1)
+def test_it(llm_response, llm_prompt, llm_case, llm_calls):
+    assert len(llm_calls) == 1
+    again = llm_prompt.ask(**llm_case.inputs)
+    assert len(llm_calls) == 2
+    print("SAID", llm_response.text, again.text)
+    assert replace(again, text="", latency=0, messages=(), raw=0) == replace(llm_response, text="", latency=0, messages=(), raw=0)
+""")
+    recorded.assert_outcomes(passed=1)
+    again.assert_outcomes(passed=1)
+    assert said(recorded) == said(again) == ["hello 1 hello 2"]
+    assert server.requests[0] == server.requests[1]
+    assert server.requests[0]["top_k"] == 3
+
+
+def test_a_replayed_ask_tells_the_recorded_latency(project, serve):
+    import time
+
+    def slow(body, n):
+        time.sleep(0.25)
+        return "x"
+
+    project.use(serve(slow))
+    project.write(
+        "test_it.py",
+        """
+import pytest
+from pytest_llm import Prompt
+p = Prompt(name="p", model="tiny", user="{{ q }}")
+@pytest.mark.llm
+def test_it():
+    assert p.ask(q="x").latency > .25
+@pytest.mark.llm(p, cases=[{"q": "x"}])
+def test_declared(llm_response):
+    assert llm_response.latency > .25
+@pytest.mark.llm
+async def test_async():
+    assert (await p.aask(q="x")).latency > .25
+""",
+    )
+    project.record().assert_outcomes(passed=3)
+    project.forget_key()
+    project.run().assert_outcomes(passed=3)
+
+
+def test_a_client_made_before_the_marked_test_is_recorded_too(replayed):
+    _, again, _ = replayed("""
+@pytest.fixture(scope="session")
+def client(): return openai.OpenAI(api_key="none")
+def test_unmarked_first(client): assert client
+@pytest.mark.llm
+def test_it(client): assert ask(client, "hello").startswith("hello")
+""")
+    again.assert_outcomes(passed=2)
+
+
+def test_unmarked_tests_pass_through_before_between_and_after(project, serve):
+    server = serve(lambda body, n: "live")
+    project.use(server)
+    project.write(
+        "test_it.py",
+        HEAD
+        + """
+def test_before(): assert ask(openai.OpenAI(), "u") == "live"
+@pytest.mark.llm
+def test_marked(): assert ask(openai.OpenAI(), "m") == "live"
+def test_between(): assert ask(openai.OpenAI(), "u") == "live"
+@pytest.mark.llm
+def test_marked_too(): assert ask(openai.OpenAI(), "m") == "live"
+def test_after(): assert ask(openai.OpenAI(), "u") == "live"
+""",
+    )
+    project.record().assert_outcomes(passed=5)
+    assert len(server.requests) == 5
+    project.run().assert_outcomes(passed=5)
+    assert [body["messages"][0]["content"] for body in server.requests[5:]] == ["u"] * 3
+    assert len(project.cassettes()) == 2
+
+
+def test_the_placeholder_key_is_there_in_replay_only(project, serve, monkeypatch):
+    project.use(serve(lambda body, n: "x"))
+    project.write(
+        "test_it.py",
+        HEAD
+        + """
+import os
+def test_before(): assert os.environ.get("ANTHROPIC_API_KEY") is None
+@pytest.mark.llm
+def test_it(): print("SAID", os.environ.get("ANTHROPIC_API_KEY")); assert ask(openai.OpenAI(), "x")
+def test_after(): assert os.environ.get("ANTHROPIC_API_KEY") is None
+""",
+    )
+    assert said(project.record("-s")) == ["None"]
+    assert said(project.run("-s")) == ["pytest-llm-replay"]
+
+
+def test_a_miss_goes_through_the_sdk_at_once_and_is_told_with_its_line(project):
+    project.write(
+        "test_it.py",
+        HEAD
+        + """
+@pytest.mark.llm(cases=[{"id": "a"}])
+def test_it(llm_case):
+    try:
+        ask(openai.OpenAI(), "never recorded")
+    except Exception:
+        pytest.fail("the miss was taken for an error that can be handled")
+""",
+    )
+    result = project.run()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        ["no recording for this request*", "test_it.py:*: reply = client.chat.completions.create*"]
+    )
+    result.stdout.fnmatch_lines(["1 without a recording: a"])
+
+
+def test_a_miss_in_a_users_fixture_does_not_disturb_the_next_test(project):
+    project.write(
+        "test_it.py",
+        HEAD
+        + """
+@pytest.fixture
+def answer(): return ask(openai.OpenAI(), "never recorded")
+@pytest.mark.llm(cases=[{"id": "a"}, {"id": "b"}])
+def test_it(answer, llm_case): assert answer
+""",
+    )
+    result = project.run()
+    result.assert_outcomes(errors=2)
+    assert "AssertionError" not in result.stdout.str()
+    result.stdout.fnmatch_lines(["2 without a recording: a, b"])
