@@ -32,7 +32,7 @@ def measure_unused(processes: int, probes: int, pairs: int) -> str:
         (f"in a process: the rest of a run of {TESTS} tests", len(running.values), running.middle_half(2)),
         ("**in a process: both**", "", f"**{importing.median + running.median:.2f}** (target: below {TARGET_MS:g})"),
     ]
-    shown = table(("CPU added, ms", "pairs", "median (middle half)"), rows)
+    shown = table(("CPU added, ms", "times", "median (middle half)"), rows)
     return f"{shown}\n\nModules loaded: {_named(loaded)}. Heavy ones among them: {_named(heavy)}."
 
 

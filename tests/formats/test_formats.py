@@ -1,0 +1,85 @@
+"""The JSON Schemas in docs/formats, held against files that the product wrote."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+
+from pytest_llm import load_cases
+
+ROOT = Path(__file__).parents[2]
+FORMATS = ROOT / "docs" / "formats"
+
+
+def schema(name):
+    found = json.loads((FORMATS / f"{name}.schema.json").read_text(encoding="utf-8"))
+    Draft202012Validator.check_schema(found)
+    return Draft202012Validator(found)
+
+
+def findings(name, value):
+    return [f"{error.json_path}: {error.message[:200]}" for error in schema(name).iter_errors(value)]
+
+
+@pytest.fixture(scope="module")
+def cassettes():
+    found = sorted((ROOT / "examples").glob("*/cassettes/**/*.yaml"))
+    assert len(found) > 100
+    return found
+
+
+def test_every_recorded_cassette_conforms(cassettes):
+    validator = schema("cassette")
+    for path in cassettes:
+        documents = list(yaml.load_all(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader))
+        assert not list(validator.iter_errors(documents)), path
+        assert path.read_text(encoding="utf-8").startswith("version: 1\n")
+
+
+def test_every_case_of_the_examples_conforms():
+    for path in (ROOT / "examples").glob("*/*.jsonl"):
+        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        assert [finding for line in lines for finding in findings("case", line)] == []
+        assert load_cases(path)
+
+
+def test_a_run_file_conforms(project, serve):
+    project.use(serve(lambda body, n: "Paris" if n == 1 else (400, {"error": {"message": "no"}})))
+    project.write("test_it.py", """
+import pytest
+from pytest_llm import Prompt
+from pytest_llm.graders import equals
+ask = Prompt(name="ask", model="tiny", user="{{ q }}")
+@pytest.mark.llm(ask, cases=[{"id": "a", "q": "1", "tags": ["vip"]}, {"id": "b", "q": "2"}], graders=[equals("Rome")])
+def test_it(llm_response): ...
+@pytest.mark.llm
+def test_bare(): assert True
+""")
+    for arguments in (("--llm-record",), ()):
+        project.run(*arguments, "--llm-json=run.json")
+        text = (project.path / ".pytest_llm" / "last-run.jsonl").read_text()
+        lines = [json.loads(line) for line in text.splitlines()]
+        assert len(lines) == 4
+        assert findings("run", lines) == []
+        assert json.loads((project.path / "run.json").read_text())["results"] == lines[1:]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("case", {"inputs": {}, "email": 1}),
+        ("case", {"tags": "vip", "x": 1}),
+        ("case", {}),
+        ("run", [{"version": 2, "mode": "replay", "deselected": 0, "results": 0}]),
+        ("run", [{"version": 1, "mode": "replay", "deselected": 0, "results": 1}, {"nodeid": "x"}]),
+        ("cassette", [{"version": 1, "rules": 1}]),
+        ("cassette", [{"version": 1, "rules": 1}, {"identity": "x", "request": {}, "responses": []}, {"end": 1}]),
+        ("cassette", [{"version": 2, "rules": 1}, {"end": 0}]),
+    ],
+)
+def test_the_schemas_can_say_no(name, value):
+    assert findings(name, value)
