@@ -361,6 +361,16 @@ def test_a_reference_behind_a_keyword_that_holds_no_schemas_is_found_when_it_is_
         validator('{"a": 1}')
 
 
+def test_nothing_is_fetched_when_it_is_needed_either(monkeypatch):
+    """jsonschema's own registry would open the URL, and only warn."""
+    asked = []
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *arguments, **_options: asked.append(arguments))
+    validator = validator_for({"properties": {"a": {"$ref": "#/x"}}, "x": {"$ref": "http://127.0.0.1:9/order.json"}})
+    with pytest.raises(SchemaError, match="leads nowhere: Unresolvable: http://127"):
+        validator('{"a": 1}')
+    assert asked == []
+
+
 def test_references_within_the_schema_and_to_the_drafts_are_followed():
     schema = {
         "$id": "https://example.com/root",

@@ -1,0 +1,61 @@
+"""Tests as a user writes them, for the type checker; none of this is run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from pydantic import BaseModel
+
+from pytest_llm import Case, Grade, Message, Prompt, Request, Response, grader, load_cases
+from pytest_llm.graders import all_of, contains, equals_expected, fields_match, not_
+from pytest_llm.session import Call, GradeFunction
+
+
+class Order(BaseModel):
+    item: str
+    quantity: int
+
+
+extract = Prompt(
+    name="extract",
+    model="tiny",
+    system="You turn e-mails into JSON.",
+    user="{{ email }}",
+    examples=[({"email": "one cup"}, Order(item="cup", quantity=1))],
+    schema=Order,
+    temperature=0.7,
+)
+talk = Prompt(name="talk", model="tiny", messages=[Message("user", "{{ q }}"), {"role": "assistant"}], schema=list[int])
+cases: list[Case] = load_cases([{"id": "a", "email": "x"}, Case(id="b", inputs={"email": "y"})])
+
+
+@grader
+def polite(output: Response) -> bool:
+    return "please" in output.text
+
+
+@grader(name="close", threshold=0.8)
+async def close(output: Response, case: Case) -> tuple[float, str]:
+    return 0.9, f"near {case.expected}"
+
+
+@pytest.mark.llm(extract, cases=cases, graders=[equals_expected(), all_of(polite, not_(contains("x"))), fields_match()])
+def test_declared(llm_response: Response, llm_case: Case, llm_prompt: Prompt) -> None:
+    request: Request = llm_prompt.render(**llm_case.inputs)
+    assert request.model == "tiny"
+    assert llm_response.usage.total_tokens is None or llm_response.usage.total_tokens > 0
+    version: str = extract.replace(temperature=0).version
+    assert len(version) == 12
+
+
+@pytest.mark.llm(cases="cases.jsonl")
+def test_any_code(llm_case: Case, llm_grade: GradeFunction, llm_calls: Sequence[Call]) -> None:
+    grade: Grade = llm_grade(contains("14 days"), str(llm_case["question"]), required=False)
+    assert grade.state in {"passed", "failed"}
+    assert [call.model for call in llm_calls]
+
+
+async def application() -> str:
+    response = await extract.aask(email="two cups")
+    return response.text
