@@ -305,6 +305,7 @@ class Session:
         self._interception: Interception | None = None
         self._secrets = Secrets.of(os.environ)
         self._shelf = Shelf()
+        self._changes: dict[str, str] = {}
         self._folders: dict[Any, tuple[Path, str]] = {}
 
     # -- collection ---------------------------------------------------------------------------------------------
@@ -460,10 +461,11 @@ class Session:
         error = call.excinfo.value if call.excinfo is not None else None
         said = _our_error(error)
         if said is not None and call.excinfo is not None:
+            text = self._told_once(said, item) if isinstance(said, CassetteMiss) else str(said)
             opened.miss = said if isinstance(said, CassetteMiss) else None
             opened.failure = opened.failure or visible(str(said))
             place = _user_line(call.excinfo, item.path) if report.when == "call" else ""
-            report.longrepr = visible(str(said)) + place
+            report.longrepr = visible(text) + place
         elif opened.body_failed and opened.failure and report.when == "call":
             report.sections.append(("llm", opened.failure))
         elif error is not None and not opened.failure:
@@ -474,6 +476,11 @@ class Session:
             setattr(report, REPORT_ATTRIBUTE, json.dumps(result.json))
             item.user_properties.extend(_properties(result))  # JUnit takes them from the report of the teardown
         return report
+
+    def _told_once(self, miss: CassetteMiss, item: pytest.Item) -> str:
+        """A change that makes hundreds of cases stale is shown with the first of them."""
+        first = self._changes.setdefault(miss.change, item.nodeid) if miss.change else item.nodeid
+        return str(miss) if first == item.nodeid else f"stale by the same change as {first}: {miss.heading}"
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_teardown(self, item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None]:
