@@ -22,6 +22,7 @@ _FLOAT = re.compile(r"-?[0-9]+\.[0-9]+(?:e[+-][0-9]+)?\Z")
 _WORDS: Mapping[str, JSON] = {"null": None, "true": True, "false": False, "[]": [], "{}": {}}
 # Line breaks of other alphabets, tabs, control characters: YAML has rules of its own for them.
 _FOREIGN = re.compile("[^\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+LONGEST_WORD = len("false")
 _INDICATORS = frozenset('"&*!|>%@`#{[?,]}')
 
 
@@ -76,7 +77,7 @@ def _mapping(lines: list[str], at: int, indent: int) -> tuple[JSON, int]:
                 break
             raise _Unusual
         key, rest = match.groups()
-        if key in found or _is_not_text(key):
+        if key in found or _is_no_key(key):
             raise _Unusual
         if rest is not None:
             found[key], at = _value(lines, at, indent, rest)
@@ -121,7 +122,8 @@ def _scalar(text: str) -> JSON:
         raise _Unusual
     if ": " in text or " #" in text or text[-1] in ": ":
         raise _Unusual
-    if not _is_not_text(text):
+    # The words that are no text, as in true, are short.
+    if (len(text) > LONGEST_WORD and first.isalpha()) or not _is_not_text(text):
         return text
     if _INTEGER.match(text):
         return int(text)
@@ -133,6 +135,9 @@ def _scalar(text: str) -> JSON:
 def _is_not_text(plain: str) -> bool:
     """Whether YAML would read a plain scalar as a number, a date, a boolean or the like, by PyYAML's own table."""
     return any(pattern.match(plain) for _, pattern in _resolvers().get(plain[0], ()))
+
+
+_is_no_key = functools.lru_cache(maxsize=1024)(_is_not_text)  # keys recur
 
 
 @functools.lru_cache(maxsize=1)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pytest_llm.cassettes import store
-from pytest_llm.cassettes.document import Entry, StoredReply, body_of
+from pytest_llm.cassettes.document import Entry, StoredReply, body_of, check_unedited
 from pytest_llm.cassettes.identity import RequestRecord, identity_of
 from pytest_llm.cassettes.secrets import KEPT_HEADERS, Secrets
 from pytest_llm.cassettes.staleness import Miss, explain_miss
@@ -79,6 +79,8 @@ class Recorder:
         """Look a request up. Raises CassetteMiss when it has no recording and nothing may be asked."""
         identity = identity_of(request)
         entry = self._entries().get(identity)
+        if entry is None or entry.request != request:
+            check_unedited(self._entries().values(), self.shown)
         with self._lock:
             self._taken[identity] += 1
             number = self._taken[identity]

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from pytest_llm.cassettes.document import Entry, StoredReply, read, write
+from pytest_llm.cassettes.document import Entry, StoredReply, check_unedited, read, write
 from pytest_llm.cassettes.identity import RequestRecord, identity_of
 from pytest_llm.errors import CassetteCorrupt, LlmError
 
@@ -18,7 +18,8 @@ def load(path: Path, shown: str = "") -> dict[str, Entry] | None:
     """The entries of a cassette file; None where there is no file. Raises CassetteCorrupt, with the path as `shown`."""
     shown = shown or str(path)
     try:
-        text = path.read_text(encoding="utf-8")
+        with open(path, "rb") as file:  # noqa: PTH123 - half the cost of Path.read_text, for every item
+            text = file.read().decode()
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError) as error:
@@ -36,7 +37,7 @@ class Shelf:
     def load(self, path: Path, shown: str) -> dict[str, Entry] | None:
         """As `load`, without reading a file again that has not changed; the entries are not to be changed."""
         try:
-            found = path.stat()
+            found = os.stat(path)  # noqa: PTH116 - as above
         except OSError:
             return load(path, shown)
         of = (path, found.st_mtime_ns, found.st_size)
@@ -87,6 +88,7 @@ def _rewrite(path: Path, change: Callable[[dict[str, Entry]], dict[str, Entry]],
     lock.parent.mkdir(exist_ok=True)
     with FileLock(lock):
         before = load(path) or {}
+        check_unedited(before.values(), str(path))
         text = write(change(before).values())
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             replace(path, text)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llm.cassettes.document import Entry, StoredReply, body_of, content_of, read, write
+from pytest_llm.cassettes.document import Entry, StoredReply, body_of, check_unedited, content_of, read, write
 from pytest_llm.cassettes.identity import identity_of, record_of
 from pytest_llm.errors import CassetteCorrupt
 
@@ -95,7 +95,6 @@ GOOD = write([entry({"a": 1}, reply()), entry({"b": 1}, reply())])
         (GOOD.rsplit("---\n", 2)[0] + "---\nend: 2\n", "cut: 1 requests"),
         ("<<<<<<< HEAD\n" + GOOD, "merge conflict"),
         (GOOD.replace("---\nend", "<<<<<<< ours\n---\nend"), "merge conflict"),
-        (GOOD.replace("a: 1", "a: 2"), "was edited"),
         (GOOD.replace("json:", "json: [", 1), "no YAML"),
         (GOOD.replace("number: 1", "count: 1", 1), "mangled"),
         (GOOD.replace("slot: '1'", "slot: 1", 1), "mangled"),
@@ -109,3 +108,10 @@ def test_a_damaged_file_says_what_is_wrong_and_how_to_restore_it(text, said):
     assert said in str(caught.value)
     assert "cassettes/x.yaml" in str(caught.value)
     assert "git checkout -- cassettes/x.yaml" in str(caught.value) or "install" in str(caught.value)
+
+
+def test_a_request_that_was_edited_is_found_out():
+    check_unedited(read(GOOD, "x.yaml").values(), "x.yaml")
+    with pytest.raises(CassetteCorrupt, match="was edited") as caught:
+        check_unedited(read(GOOD.replace("a: 1", "a: 2"), "x.yaml").values(), "x.yaml")
+    assert "git checkout -- x.yaml" in str(caught.value)

@@ -49,7 +49,9 @@ def test_every_case_of_the_examples_conforms():
 
 def test_a_run_file_conforms(project, serve):
     project.use(serve(lambda body, n: "Paris" if n == 1 else (400, {"error": {"message": "no"}})))
-    project.write("test_it.py", """
+    project.write(
+        "test_it.py",
+        """
 import pytest
 from pytest_llm import Prompt
 from pytest_llm.graders import equals
@@ -58,7 +60,8 @@ ask = Prompt(name="ask", model="tiny", user="{{ q }}")
 def test_it(llm_response): ...
 @pytest.mark.llm
 def test_bare(): assert True
-""")
+""",
+    )
     for arguments in (("--llm-record",), ()):
         project.run(*arguments, "--llm-json=run.json")
         text = (project.path / ".pytest_llm" / "last-run.jsonl").read_text()
