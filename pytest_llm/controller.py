@@ -8,9 +8,9 @@ from collections.abc import Iterable
 import pytest
 
 from pytest_llm.errors import LlmError
+from pytest_llm.options import settings_of
 from pytest_llm.reports import summary_lines
 from pytest_llm.results import Result, Run, json_report, write_run
-from pytest_llm.session import settings_of
 from pytest_llm.settings import LAST_RUN
 
 

@@ -11,12 +11,13 @@ if TYPE_CHECKING:
     from openai import OpenAI
 
     from pytest_llm.calls import Response
+    from pytest_llm.cassettes import Calls
+    from pytest_llm.items import GradeFunction, OpenItem
     from pytest_llm.prompts import Case, Prompt
-    from pytest_llm.session import Calls, GradeFunction, OpenItem
 
 
 def _item(request: pytest.FixtureRequest) -> OpenItem:
-    from pytest_llm.session import open_item
+    from pytest_llm.items import open_item
 
     return open_item(request)
 

@@ -2,292 +2,37 @@
 
 from __future__ import annotations
 
+import functools
 import json
-import os
 import warnings
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Generator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import Any, cast
 
 import pytest
 
-from pytest_llm.calls import Message, Request, Response, Usage, add_known, read_reply
-from pytest_llm.cassettes import (
-    Exchange,
-    Recorder,
-    Secrets,
-    Shelf,
-    content_of,
-    model_record,
-    replies_digest,
-    requests_digest,
-)
+from pytest_llm.cassettes import model_record
+from pytest_llm.clients import Clients
 from pytest_llm.collection import (
     Draw,
     Suite,
     cassette_folder,
-    cassette_name,
     draws,
     is_bare,
     read_cases,
     suite_of,
     tag_mark,
 )
-from pytest_llm.errors import CallFailed, CassetteMiss, EndpointError, LlmError, MarkerError, OptionError
-from pytest_llm.graders import Grade, Grader
-from pytest_llm.graders import grader as a_grader
+from pytest_llm.errors import CassetteMiss, EndpointError, LlmError
 from pytest_llm.hookspecs import REPORT_ATTRIBUTE
-from pytest_llm.prompts import Case, Prompt, run
-from pytest_llm.reports import Place, failure_text, visible
-from pytest_llm.results import GradeRecord, MissRecord, Outcome, Result, outcome_of
-from pytest_llm.settings import Settings, changes_of, one_mode, samples_of
+from pytest_llm.items import OPEN, OpenItem, properties_of
+from pytest_llm.options import settings_of
+from pytest_llm.prompts import Case, Prompt
+from pytest_llm.recordings import Recordings
+from pytest_llm.reports import failure_text, visible
+from pytest_llm.results import Outcome
 
-if TYPE_CHECKING:
-    from openai import OpenAI
-
-    from pytest_llm.calls.transport import Reply
-    from pytest_llm.cassettes.interception import Interception
-    from pytest_llm.cassettes.journal import Journal
-
-PLACEHOLDER_KEY = "pytest-llm-replay"
-KEY_VARIABLES = (
-    "OPENAI_API_KEY",
-    "ANTHROPIC_API_KEY",
-    "AZURE_OPENAI_API_KEY",
-    "GEMINI_API_KEY",
-    "GOOGLE_API_KEY",
-    "MISTRAL_API_KEY",
-    "COHERE_API_KEY",
-    "GROQ_API_KEY",
-    "OPENROUTER_API_KEY",
-    "TOGETHER_API_KEY",
-)
-LONGEST_OUTPUT = 20_000
-
-OPEN: pytest.StashKey[OpenItem] = pytest.StashKey()
 DRAW: pytest.StashKey[Draw] = pytest.StashKey()
-
-
-def settings_of(config: pytest.Config) -> Settings:
-    """What the command line and the ini file say. Raises pytest.UsageError."""
-    option = config.option
-    try:
-        samples = option.llm_samples
-        default = config.getini("llm_samples")
-        json_file = option.llm_json or config.getini("llm_json")
-        return Settings(
-            root=config.rootpath,
-            mode=one_mode(option.llm_record, option.llm_rerecord, option.llm_live),
-            samples=None if samples is None else samples_of(samples, "--llm-samples"),
-            default_samples=samples_of(default, "llm_samples") if default else None,
-            changes={**changes_of(config.getini("llm_set")), **changes_of(option.llm_set)},
-            base_url=config.getini("llm_base_url") or None,
-            json_file=Path(config.invocation_params.dir, json_file) if json_file else None,
-        )
-    except OptionError as error:
-        raise pytest.UsageError(str(error)) from error
-
-
-def open_item(request: pytest.FixtureRequest) -> OpenItem:
-    """The running item, for a fixture. Fails where the test is not marked."""
-    found: OpenItem | None = request.node.stash.get(OPEN, None)
-    if found is None:
-        pytest.fail(f"{request.fixturename} needs the marker\n  add         @pytest.mark.llm(…)", pytrace=False)
-    return found
-
-
-class GradeFunction(Protocol):
-    """What the fixture `llm_grade` is."""
-
-    def __call__(
-        self, grader: Grader | Any, output: Any = None, *, name: str | None = None, required: bool = True
-    ) -> Grade:
-        """Grade an output, or the item's response, and record it; the item fails later if a required grade failed."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
-    """One exchange with a model, as `llm_calls` shows it."""
-
-    model: str | None
-    #: What was sent.
-    messages: tuple[Message, ...]
-    #: The reply, where the plugin can read it.
-    response: Response | None
-    #: Who asked: "subject", the code or prompt under test.
-    role: str
-    usage: Usage
-    #: US dollars; None where no price is known.
-    cost: float | None
-    #: Seconds on the wire, when it was recorded.
-    latency: float | None
-
-
-class Calls(Sequence[Call]):
-    """The calls that an item has made so far; it grows as the test goes on."""
-
-    def __init__(self, exchanges: Sequence[Exchange]) -> None:
-        self._exchanges = exchanges
-
-    def __len__(self) -> int:
-        return len(self._exchanges)
-
-    def __getitem__(self, index: Any) -> Any:
-        if isinstance(index, slice):
-            return [_call(one) for one in self._exchanges[index]]
-        return _call(self._exchanges[index])
-
-    def __repr__(self) -> str:
-        return f"<{len(self)} calls: {', '.join(str(call.model) for call in self)}>"
-
-
-@dataclass(slots=True)
-class OpenItem:
-    """A marked item while it runs."""
-
-    session: Session
-    item: pytest.Function
-    draw: Draw
-    recorder: Recorder
-    response: Response | None = None
-    grades: list[GradeRecord] = field(default_factory=list)
-    body_failed: bool = False
-    #: Whether the body came to its end.
-    ended: bool = False
-    failure: str = ""
-    miss: CassetteMiss | None = None
-
-    @property
-    def case(self) -> Case:
-        """The item's case. Raises MarkerError where the marker has none."""
-        if self.draw.case is None:
-            raise MarkerError("llm_case without cases", where=self.item.nodeid, fix={"add": "cases=… to the marker"})
-        return self.draw.case
-
-    @property
-    def prompt(self) -> Prompt:
-        """The item's prompt. Raises MarkerError where the marker has none."""
-        if self.draw.prompt is None:
-            raise MarkerError(
-                "llm_prompt without a prompt", where=self.item.nodeid, fix={"write": "@pytest.mark.llm(prompt, …)"}
-            )
-        return self.draw.prompt
-
-    @property
-    def calls(self) -> Calls:
-        """The exchanges so far."""
-        return Calls(self.recorder.exchanges)
-
-    @property
-    def place(self) -> Place:
-        """Where the recording is, for messages."""
-        return Place(nodeid=self.item.nodeid, cassette=self.recorder.shown, sample=self.draw.sample)
-
-    def client(self) -> OpenAI:
-        """A client of the prompt's endpoint; without a prompt, of the default one."""
-        return self.session.client(self.draw.prompt)
-
-    def respond(self) -> Response:
-        """The response of the prompt to the case."""
-        prompt, inputs = self.prompt, self.draw.case.inputs if self.draw.case else {}
-        turns = prompt.conversation(
-            inputs, sample=self.draw.sample, validator=self.draw.suite.validators[self.draw.variant]
-        )
-        self.response = run(turns, self._send)
-        if self.response.report is not None:
-            self._grade_schema(self.response)
-        return self.response
-
-    def _send(self, request: Request) -> Reply:
-        """A reply from the cassette without loading any SDK, or through the client, whose traffic is recorded."""
-        record = model_record(request.endpoint, request.body)
-        if self.recorder.mode == "replay" or self.recorder.knows(record):
-            return _stored(self.recorder.take(record).reply, self.recorder.shown)
-        from pytest_llm.calls.transport import send
-
-        return send(self.client(), request)
-
-    def _grade_schema(self, response: Response) -> None:
-        reason = "\n".join(["the output does not conform", *(f"  {issue.line}" for issue in response.issues)])
-        self.grades.append(
-            GradeRecord(
-                name="schema",
-                passed=response.valid,
-                reason="" if response.valid else reason,
-                required=self.draw.suite.schema_required,
-            )
-        )
-
-    def grade(
-        self, grader: Grader | Any, output: Any = None, *, name: str | None = None, required: bool = True
-    ) -> Grade:
-        """Grade an output, or the item's response; recorded, never raised."""
-        if output is None:
-            if self.response is None:
-                raise MarkerError(
-                    "llm_grade without an output", where=self.item.nodeid, fix={"pass": "llm_grade(grader, output)"}
-                )
-            output = self.response
-        judge = grader if isinstance(grader, Grader) else a_grader(grader)
-        grade = _awaited(judge(output, self.draw.case))
-        self.grades.append(
-            GradeRecord(
-                name=name or grade.name,
-                score=grade.score,
-                passed=grade.passed,
-                reason=grade.reason,
-                required=required,
-            )
-        )
-        return grade
-
-    def judge(self) -> None:
-        """Run the marker's graders on the response, if there is one."""
-        if self.response is not None:
-            for one in self.draw.suite.graders:
-                self.grade(one)
-
-    @property
-    def outcome(self) -> Outcome:
-        """The outcome so far."""
-        return outcome_of(self.grades, body_failed=self.body_failed)
-
-    def result(self, outcome: Outcome) -> Result:
-        """The item's result."""
-        draw, prompt, exchanges = self.draw, self.draw.prompt, self.recorder.exchanges
-        facts = [_facts(one) for one in exchanges]
-        sources = [one.source for one in exchanges]
-        output = None if self.response is None else self.response.text[:LONGEST_OUTPUT]
-        miss = self.miss
-        return Result(
-            nodeid=self.item.nodeid,
-            suite=draw.suite.name,
-            outcome=outcome,
-            case=draw.case.id if draw.case else None,
-            variant=draw.variant,
-            sample=draw.sample,
-            tags=draw.case.tags if draw.case else (),
-            critical=bool(draw.case and draw.case.critical),
-            prompt=prompt.name if prompt else None,
-            prompt_version=self.session.version(prompt) if prompt else None,
-            grades=tuple(self.grades),
-            output=output,
-            failure=self.failure,
-            model=next((model for model, _, _ in reversed(facts) if model), None),
-            usage=_known([usage for _, usage, _ in facts]),
-            latency_s=add_known([latency for _, _, latency in facts]),
-            replayed=sources.count("replayed"),
-            recorded=sources.count("recorded"),
-            asked=sources.count("asked"),
-            requests=requests_digest(exchanges) if exchanges else "",
-            replies=replies_digest(exchanges) if exchanges else "",
-            cassette=self.recorder.shown,
-            used=tuple((one.identity, one.reply.slot, one.reply.number) for one in exchanges),
-            sharing=draw.sharing,
-            ended=self.ended and not self.recorder.misses,
-            miss=None if miss is None else MissRecord(kind=miss.kind, heading=miss.heading, change=miss.change),
-        )
 
 
 class Session:
@@ -298,15 +43,11 @@ class Session:
         self.settings = settings_of(config)
         self._suites: dict[Any, Suite] = {}
         self._cases: dict[Path, list[Case]] = {}
-        self._clients: dict[Any, OpenAI] = {}
         self._versions: dict[int, tuple[Prompt, str]] = {}
         self._tags: set[str] = set()
-        self._journal: Journal | None = None
-        self._interception: Interception | None = None
-        self._secrets = Secrets.of(os.environ)
-        self._shelf = Shelf()
         self._changes: dict[str, str] = {}
-        self._folders: dict[Any, tuple[Path, str]] = {}
+        self._recordings = Recordings(self.settings)
+        self._clients = Clients(config, self.settings.base_url)
 
     # -- collection ---------------------------------------------------------------------------------------------
 
@@ -385,9 +126,9 @@ class Session:
             draw = item.stash.get(DRAW, None)
             if draw is None or draw.prompt is None or "llm_response" not in cast("pytest.Function", item).fixturenames:
                 continue
-            if not self._can_ask(draw.prompt) and self._has_to_ask(cast("pytest.Function", item), draw):
+            if not self._clients.can_ask(draw.prompt) and self._has_to_ask(cast("pytest.Function", item), draw):
                 try:
-                    self._endpoint(draw.prompt).key()
+                    self._clients.endpoint(draw.prompt).key()
                 except EndpointError as error:
                     told = f"--llm-{self.settings.mode} has to ask Prompt {draw.prompt.name!r}\n{error}"
                     raise pytest.UsageError(told) from error
@@ -395,9 +136,9 @@ class Session:
     def _has_to_ask(self, item: pytest.Function, draw: Draw) -> bool:
         if self.settings.mode != "record":
             return True
-        assert_prompt = cast("Prompt", draw.prompt)
-        first = next(assert_prompt.conversation(draw.case.inputs if draw.case else {}, sample=draw.sample))
-        return not self._recorder(item, draw).knows(model_record(first.endpoint, first.body))
+        prompt = cast("Prompt", draw.prompt)
+        first = next(prompt.conversation(draw.case.inputs if draw.case else {}, sample=draw.sample))
+        return not self._recordings.open(item, draw).knows(model_record(first.endpoint, first.body))
 
     # -- running ------------------------------------------------------------------------------------------------
 
@@ -407,9 +148,15 @@ class Session:
         draw = item.stash.get(DRAW, None)
         if draw is None:
             return (yield)
-        recorder = self._recorder(cast("pytest.Function", item), draw)
-        item.stash[OPEN] = OpenItem(self, cast("pytest.Function", item), draw, recorder)
-        self._intercept(recorder)
+        recorder = self._recordings.open(cast("pytest.Function", item), draw)
+        item.stash[OPEN] = OpenItem(
+            cast("pytest.Function", item),
+            draw,
+            recorder,
+            client=functools.partial(self._clients.of, draw.prompt),
+            version=functools.partial(self._version, draw.prompt),
+        )
+        self._recordings.intercept(recorder)
         return (yield)
 
     @pytest.hookimpl(wrapper=True)
@@ -474,7 +221,7 @@ class Session:
         if outcome is not None:
             result = opened.result(outcome)
             setattr(report, REPORT_ATTRIBUTE, json.dumps(result.json))
-            item.user_properties.extend(_properties(result))  # JUnit takes them from the report of the teardown
+            item.user_properties.extend(properties_of(result))  # JUnit takes them from the report of the teardown
         return report
 
     def _told_once(self, miss: CassetteMiss, item: pytest.Item) -> str:
@@ -493,181 +240,29 @@ class Session:
                 self._close(opened, nextitem)
 
     def _close(self, opened: OpenItem, nextitem: pytest.Item | None) -> None:
-        if self._interception is not None:
-            self._interception.router.recorder = None
-        if nextitem is None or DRAW not in nextitem.stash:
-            # vcrpy reads every stream to its end; tests that are not ours shall not notice it.
-            self._step_aside()
-        opened.recorder.close(self.settings.state)
+        # vcrpy reads every stream to its end; tests that are not ours shall not notice it.
+        aside = nextitem is None or DRAW not in nextitem.stash
         del opened.item.stash[OPEN]
-
-    def pytest_sessionfinish(self) -> None:
-        """Give the journal up: all of it is in the cassettes."""
-        self._step_aside()
-        if self._journal is not None:
-            self._journal.close()
-
-    # -- recording ----------------------------------------------------------------------------------------------
-
-    def _recorder(self, item: pytest.Function, draw: Draw) -> Recorder:
-        key = (item.path, item.cls, item.originalname)
-        if key not in self._folders:
-            folder = cassette_folder(item)
-            self._folders[key] = (folder, self.shown(folder))
-        folder, shown = self._folders[key]
-        name = cassette_name(item, draw)
-        return Recorder(
-            folder / name,
-            f"{shown}/{name}",
-            mode=self.settings.mode,
-            slot=str(draw.sample),
-            secrets=self._secrets,
-            journal=self._opened_journal,
-            shelf=self._shelf,
-        )
-
-    def _opened_journal(self) -> Journal:
-        if self._journal is None:
-            from pytest_llm.cassettes.journal import Journal
-
-            self._journal = Journal(self.settings.state)
-        return self._journal
+        self._recordings.close(opened.recorder, aside=aside)
 
     def pytest_runtestloop(self) -> None:
         """Recover what a killed recording run left behind, before this one reads a cassette."""
-        if self.settings.mode in ("record", "rerecord"):
-            from pytest_llm.cassettes.journal import recover
+        try:
+            self._recordings.recover()
+        except LlmError as error:
+            raise pytest.UsageError(str(error)) from error
 
-            recover(self.settings.state)
+    def pytest_sessionfinish(self) -> None:
+        """Leave everything as it was."""
+        self._recordings.finish()
 
-    def _intercept(self, recorder: Recorder) -> None:
-        if self._interception is None:
-            from pytest_llm.cassettes.interception import Interception
-
-            self._interception = Interception()
-        self._interception.router.recorder = recorder
-        if self._interception.enter() and self.settings.mode == "replay":
-            for name in KEY_VARIABLES:
-                os.environ.setdefault(name, PLACEHOLDER_KEY)
-
-    def _step_aside(self) -> None:
-        """Leave HTTP libraries and environment as they were before the first marked item."""
-        if self._interception is not None and self._interception.leave():
-            for name in KEY_VARIABLES:
-                if os.environ.get(name) == PLACEHOLDER_KEY:
-                    del os.environ[name]
-
-    def _endpoint(self, prompt: Prompt | None) -> Any:
-        from pytest_llm.calls.endpoint import Endpoint
-
-        base_url, variable = (prompt.base_url, prompt.api_key_env) if prompt is not None else (None, None)
-        return Endpoint.of(base_url, variable, self.settings.base_url)
-
-    def _can_ask(self, prompt: Prompt) -> bool:
-        return self._endpoint(prompt).has_key or self._hooked_client(prompt) is not None
-
-    def client(self, prompt: Prompt | None) -> OpenAI:
-        """The client for a prompt, made once per endpoint: the hook's, else one of our own."""
-        hooked = None if prompt is None else self._hooked_client(prompt)
-        if hooked is not None:
-            return hooked
-        from pytest_llm.calls.endpoint import client_for
-
-        return client_for(self._endpoint(prompt))
-
-    def _hooked_client(self, prompt: Prompt) -> OpenAI | None:
-        key = (prompt.name, prompt.base_url, prompt.api_key_env, prompt.model)
-        if key not in self._clients:
-            found = self.config.hook.pytest_llm_client(config=self.config, prompt=prompt)
-            if found is None:
-                return None
-            self._clients[key] = found
-        return self._clients[key]
-
-    # -- small things -------------------------------------------------------------------------------------------
-
-    def version(self, prompt: Prompt) -> str:
+    def _version(self, prompt: Prompt | None) -> str | None:
         """The version of a prompt, computed once."""
+        if prompt is None:
+            return None
         if id(prompt) not in self._versions:
             self._versions[id(prompt)] = (prompt, prompt.version)
         return self._versions[id(prompt)][1]
-
-    def shown(self, path: Path) -> str:
-        """A path relative to the root, with slashes."""
-        root = self.settings.root
-        return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
-
-
-def _stored(reply: Any, shown: str) -> Reply:
-    from pytest_llm.calls.transport import Reply
-
-    body: Mapping[str, Any] = reply.body
-    if "json" in body:
-        data = body["json"]
-    else:
-        try:
-            data = json.loads(content_of(body))
-        except ValueError as error:
-            raise CallFailed("the recorded reply is no JSON", where=shown) from error
-    return Reply(data=data, latency=None if reply.latency_ms is None else reply.latency_ms / 1000)
-
-
-def _facts(exchange: Exchange) -> tuple[str | None, Usage, float | None]:
-    """The model that answered, the tokens and the recorded seconds of an exchange."""
-    data = exchange.reply.body.get("json")
-    latency = None if exchange.reply.latency_ms is None else exchange.reply.latency_ms / 1000
-    if not isinstance(data, Mapping):
-        return None, Usage(), latency
-    model = data.get("model")
-    return model if isinstance(model, str) else None, Usage.of(data.get("usage")), latency
-
-
-def _call(exchange: Exchange) -> Call:
-    body = exchange.request.get("body")
-    body = body if isinstance(body, Mapping) else {}
-    data = exchange.reply.body.get("json")
-    model, usage, latency = _facts(exchange)
-    sent = tuple(_messages(body.get("messages") or body.get("input")))
-    response = None
-    if isinstance(data, Mapping) and ("choices" in data or "output" in data):
-        response = read_reply("chat" if "choices" in data else "responses", data, sent=sent, latency=latency)
-    return Call(
-        model=model or body.get("model"),
-        messages=sent,
-        response=response,
-        role="subject",
-        usage=usage,
-        cost=None,
-        latency=latency,
-    )
-
-
-def _messages(sent: Any) -> Iterator[Message]:
-    """The messages of a request, those that are of a known shape."""
-    if isinstance(sent, str):
-        yield Message("user", sent)
-    for one in sent if isinstance(sent, list) else ():
-        try:
-            yield Message.of({key: one[key] for key in ("role", "content", "name", "tool_calls") if one.get(key)})
-        except (LlmError, AttributeError, KeyError, TypeError):
-            continue
-
-
-def _awaited(grade: Any) -> Grade:
-    """The grade of a grader that may be a coroutine function; a test's own loop may be running in this thread."""
-    import inspect
-
-    if not inspect.isawaitable(grade):
-        return cast("Grade", grade)
-    import asyncio
-    import contextvars
-    from concurrent.futures import ThreadPoolExecutor
-
-    async def wait() -> Grade:
-        return cast("Grade", await grade)
-
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(contextvars.copy_context().run, asyncio.run, wait()).result()
 
 
 def _our_error(error: BaseException | None) -> LlmError | CassetteMiss | None:
@@ -694,29 +289,3 @@ def _settled(report: pytest.TestReport, opened: OpenItem, error: BaseException |
     if report.when == "call":
         return opened.outcome if error is None or opened.failure else "failed"
     return "error" if report.when == "setup" and error is not None else None
-
-
-def _known(parts: list[Usage]) -> dict[str, int]:
-    total = parts[0] if len(parts) == 1 else Usage.sum(parts)
-    return {name: tokens for name in Usage.__slots__ if (tokens := getattr(total, name)) is not None}
-
-
-def _properties(result: Result) -> list[tuple[str, object]]:
-    """What JUnit shows of an item."""
-    facts = {
-        "llm_suite": result.suite,
-        "llm_case": result.case,
-        "llm_variant": result.variant,
-        "llm_sample": result.sample,
-        "llm_prompt": f"{result.prompt}@{result.prompt_version}" if result.prompt else None,
-        "llm_model": result.model,
-        "llm_outcome": result.outcome,
-        "llm_total_tokens": result.usage.get("total_tokens"),
-        "llm_latency_s": result.latency_s,
-        "llm_cassette": result.cassette if result.used else None,
-    }
-    known: list[tuple[str, object]] = [(name, value) for name, value in facts.items() if value is not None]
-    for grade in result.grades:
-        told = "ungraded" if grade.is_ungraded else grade.score if grade.passed is None else grade.passed
-        known.append((f"llm_grade_{grade.name}", told))
-    return known

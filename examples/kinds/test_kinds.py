@@ -16,7 +16,7 @@ Quantities are integers.
 Return only JSON, no other text.
 Use exactly these keys: customer, item, quantity, unit_price, currency, due, priority."""
 FIELDS = ("customer", "item", "quantity", "unit_price", "currency", "due", "priority")
-RECORD = {"type": "object", "required": list(FIELDS), "additionalProperties": False, "properties": dict.fromkeys(FIELDS, {})}
+RECORD = {"type": "object", "required": list(FIELDS), "maxProperties": len(FIELDS)}
 
 # Instruction: one message says what to do, and carries what to do it with.
 instruction = Prompt(name="instruction", **MODEL, user="Extract the order as JSON.\n" + RULES + "\n\n{{ email }}")

@@ -32,24 +32,34 @@ class Journal:
         # Held as long as this process lives: whoever gets the lock knows that the writer is gone.
         self._lock = FileLock(self.path.with_suffix(".lock"))
         self._lock.acquire()
+        self._unsettled: set[Path] = set()
         self._file: IO[str] = self.path.open("a", encoding="utf-8", newline="\n")
 
     def write(self, cassette: Path, identity: str, request: RequestRecord, reply: StoredReply) -> None:
         """One exchange, flushed to the operating system: it survives the death of this process."""
+        self._unsettled.add(cassette)
         line = {"cassette": str(cassette), "identity": identity, "request": request, "reply": asdict(reply)}
         self._file.write(json.dumps(line, ensure_ascii=True) + "\n")
         self._file.flush()
 
+    def settle(self, cassette: Path) -> None:
+        """All exchanges of a cassette are in it."""
+        self._unsettled.discard(cassette)
+
     def close(self) -> None:
-        """End the journal: all its exchanges are in their cassettes."""
+        """End the journal; it stays for the next run's recovery where a cassette could not take its exchanges."""
         self._file.close()
-        self.path.unlink(missing_ok=True)
+        if not self._unsettled:
+            self.path.unlink(missing_ok=True)
         self._lock.release()
         Path(self._lock.lock_file).unlink(missing_ok=True)
 
 
 def recover(state: Path) -> int:
-    """Put what killed runs left in journals into the cassettes; the number of exchanges that were recovered."""
+    """Put what killed runs left in journals into the cassettes; the number of exchanges that were recovered.
+
+    Raises LlmError where a cassette cannot take its exchanges; the journal stays.
+    """
     count = 0
     for path in sorted((state / "journals").glob(f"*{_SUFFIX}")):
         lock = FileLock(path.with_suffix(".lock"))
@@ -69,9 +79,9 @@ def _replay(path: Path, state: Path) -> int:
     for line in path.read_text(encoding="utf-8").split("\n"):
         try:
             found = json.loads(line)
-        except ValueError:  # the end of the file, or the line that was being written
+            reply = StoredReply(**found["reply"])
+        except (ValueError, KeyError, TypeError):  # the end of the file, or the line that was being written
             continue
-        reply = StoredReply(**found["reply"])
         store.merge(Path(found["cassette"]), {found["identity"]: (found["request"], [reply])}, state)
         count += 1
     return count

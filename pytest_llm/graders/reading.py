@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 
 from pytest_llm.calls import Response
 from pytest_llm.prompts import Case
-from pytest_llm.schemas import JSON, quoted
+from pytest_llm.schemas import JSON, load_json, quoted
 
 MOST_ISSUES = 5
 
@@ -60,24 +59,9 @@ def expected_of(case: Case | None) -> JSON:
 def parsed(text: str) -> JSON:
     """Strict JSON: no NaN, no key twice in one object, nothing around it. Raises NotConforming."""
     try:
-        return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
-    except RecursionError:
-        raise NotConforming("the text is JSON nested too deep to be read") from None
+        return load_json(text, "strict")[0]
     except ValueError as problem:
         raise NotConforming(f"the text is not JSON ({problem}); got {quoted(text)}") from None
-
-
-def _unique(pairs: list[tuple[str, JSON]]) -> dict[str, JSON]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        seen: set[str] = set()
-        twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]  # add() returns None, which is falsy
-        raise ValueError(f"the key {quoted(twice)} is there twice")
-    return found
-
-
-def _no_constant(name: str) -> JSON:
-    raise ValueError(f"{name} is no JSON")
 
 
 def plain(value: object) -> JSON:

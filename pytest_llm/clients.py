@@ -1,0 +1,49 @@
+"""The clients of one run: those of the project's hook, else our own. PYTEST_DONT_REWRITE"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_llm.prompts import Prompt
+
+if TYPE_CHECKING:
+    from openai import OpenAI
+
+    from pytest_llm.calls.endpoint import Endpoint
+
+
+class Clients:
+    """Clients by prompt, each made when something is first asked."""
+
+    def __init__(self, config: pytest.Config, base_url: str | None) -> None:
+        self._config = config
+        self._base_url = base_url
+        self._hooked: dict[Any, OpenAI | None] = {}
+
+    def endpoint(self, prompt: Prompt | None) -> Endpoint:
+        """The endpoint of a prompt; without one, the default."""
+        from pytest_llm.calls.endpoint import Endpoint
+
+        base_url, variable = (prompt.base_url, prompt.api_key_env) if prompt is not None else (None, None)
+        return Endpoint.of(base_url, variable, self._base_url)
+
+    def can_ask(self, prompt: Prompt) -> bool:
+        """Whether there is a key, or a client of the project's own."""
+        return self.endpoint(prompt).has_key or self._of_hook(prompt) is not None
+
+    def of(self, prompt: Prompt | None) -> OpenAI:
+        """The client for a prompt. Raises EndpointError where there is no key."""
+        hooked = None if prompt is None else self._of_hook(prompt)
+        if hooked is not None:
+            return hooked
+        from pytest_llm.calls.endpoint import client_for
+
+        return client_for(self.endpoint(prompt))
+
+    def _of_hook(self, prompt: Prompt) -> OpenAI | None:
+        key = (prompt.name, prompt.base_url, prompt.api_key_env, prompt.model)
+        if key not in self._hooked:
+            self._hooked[key] = self._config.hook.pytest_llm_client(config=self._config, prompt=prompt)
+        return self._hooked[key]

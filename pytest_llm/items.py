@@ -1,0 +1,258 @@
+"""A marked item while it runs: it is answered, graded, and becomes a result. PYTEST_DONT_REWRITE"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+import pytest
+
+from pytest_llm.calls import Request, Response, Usage, add_known
+from pytest_llm.cassettes import (
+    Calls,
+    Recorder,
+    content_of,
+    facts_of,
+    model_record,
+    replies_digest,
+    requests_digest,
+)
+from pytest_llm.collection import Draw
+from pytest_llm.errors import CallFailed, CassetteMiss, MarkerError
+from pytest_llm.graders import Grade, Grader
+from pytest_llm.graders import grader as a_grader
+from pytest_llm.prompts import Case, Prompt, run
+from pytest_llm.reports import Place
+from pytest_llm.results import GradeRecord, MissRecord, Outcome, Result, outcome_of
+
+if TYPE_CHECKING:
+    from openai import OpenAI
+
+    from pytest_llm.calls.transport import Reply
+
+LONGEST_OUTPUT = 20_000
+
+OPEN: pytest.StashKey[OpenItem] = pytest.StashKey()
+
+
+def open_item(request: pytest.FixtureRequest) -> OpenItem:
+    """The running item, for a fixture. Fails where the test is not marked."""
+    found: OpenItem | None = request.node.stash.get(OPEN, None)
+    if found is None:
+        pytest.fail(f"{request.fixturename} needs the marker\n  add         @pytest.mark.llm(…)", pytrace=False)
+    return found
+
+
+class GradeFunction(Protocol):
+    """What the fixture `llm_grade` is."""
+
+    def __call__(
+        self, grader: Grader | Any, output: Any = None, *, name: str | None = None, required: bool = True
+    ) -> Grade:
+        """Grade an output, or the item's response, and record it; the item fails later if a required grade failed."""
+
+
+@dataclass(slots=True)
+class OpenItem:
+    """A marked item while it runs."""
+
+    item: pytest.Function
+    draw: Draw
+    recorder: Recorder
+    #: Gives a client of the prompt's endpoint; without a prompt, of the default one.
+    client: Callable[[], OpenAI]
+    #: Gives the version of the prompt; None without one.
+    version: Callable[[], str | None]
+    response: Response | None = None
+    grades: list[GradeRecord] = field(default_factory=list)
+    body_failed: bool = False
+    #: Whether the body came to its end.
+    ended: bool = False
+    failure: str = ""
+    miss: CassetteMiss | None = None
+
+    @property
+    def case(self) -> Case:
+        """The item's case. Raises MarkerError where the marker has none."""
+        if self.draw.case is None:
+            raise MarkerError("llm_case without cases", where=self.item.nodeid, fix={"add": "cases=… to the marker"})
+        return self.draw.case
+
+    @property
+    def prompt(self) -> Prompt:
+        """The item's prompt. Raises MarkerError where the marker has none."""
+        if self.draw.prompt is None:
+            raise MarkerError(
+                "llm_prompt without a prompt", where=self.item.nodeid, fix={"write": "@pytest.mark.llm(prompt, …)"}
+            )
+        return self.draw.prompt
+
+    @property
+    def calls(self) -> Calls:
+        """The exchanges so far."""
+        return Calls(self.recorder.exchanges)
+
+    @property
+    def place(self) -> Place:
+        """Where the recording is, for messages."""
+        return Place(nodeid=self.item.nodeid, cassette=self.recorder.shown, sample=self.draw.sample)
+
+    def respond(self) -> Response:
+        """The response of the prompt to the case."""
+        prompt, inputs = self.prompt, self.draw.case.inputs if self.draw.case else {}
+        turns = prompt.conversation(
+            inputs, sample=self.draw.sample, validator=self.draw.suite.validators[self.draw.variant]
+        )
+        self.response = run(turns, self._send)
+        if self.response.report is not None:
+            self._grade_schema(self.response)
+        return self.response
+
+    def _send(self, request: Request) -> Reply:
+        """A reply from the cassette without loading any SDK, or through the client, whose traffic is recorded."""
+        record = model_record(request.endpoint, request.body)
+        if self.recorder.mode == "replay" or self.recorder.knows(record):
+            return _stored(self.recorder.take(record).reply, self.recorder.shown)
+        from pytest_llm.calls.transport import send
+
+        return send(self.client(), request)
+
+    def _grade_schema(self, response: Response) -> None:
+        reason = "\n".join(["the output does not conform", *(f"  {issue.line}" for issue in response.issues)])
+        self.grades.append(
+            GradeRecord(
+                name="schema",
+                passed=response.valid,
+                reason="" if response.valid else reason,
+                required=self.draw.suite.schema_required,
+            )
+        )
+
+    def grade(
+        self, grader: Grader | Any, output: Any = None, *, name: str | None = None, required: bool = True
+    ) -> Grade:
+        """Grade an output, or the item's response; recorded, never raised."""
+        if output is None:
+            if self.response is None:
+                raise MarkerError(
+                    "llm_grade without an output", where=self.item.nodeid, fix={"pass": "llm_grade(grader, output)"}
+                )
+            output = self.response
+        judge = grader if isinstance(grader, Grader) else a_grader(grader)
+        grade = _awaited(judge(output, self.draw.case))
+        self.grades.append(
+            GradeRecord(
+                name=name or grade.name,
+                score=grade.score,
+                passed=grade.passed,
+                reason=grade.reason,
+                required=required,
+            )
+        )
+        return grade
+
+    def judge(self) -> None:
+        """Run the marker's graders on the response, if there is one."""
+        if self.response is not None:
+            for one in self.draw.suite.graders:
+                self.grade(one)
+
+    @property
+    def outcome(self) -> Outcome:
+        """The outcome so far."""
+        return outcome_of(self.grades, body_failed=self.body_failed)
+
+    def result(self, outcome: Outcome) -> Result:
+        """The item's result."""
+        draw, prompt, exchanges = self.draw, self.draw.prompt, self.recorder.exchanges
+        facts = [facts_of(one) for one in exchanges]
+        sources = [one.source for one in exchanges]
+        output = None if self.response is None else self.response.text[:LONGEST_OUTPUT]
+        miss = self.miss
+        return Result(
+            nodeid=self.item.nodeid,
+            suite=draw.suite.name,
+            outcome=outcome,
+            case=draw.case.id if draw.case else None,
+            variant=draw.variant,
+            sample=draw.sample,
+            tags=draw.case.tags if draw.case else (),
+            critical=bool(draw.case and draw.case.critical),
+            prompt=prompt.name if prompt else None,
+            prompt_version=self.version(),
+            grades=tuple(self.grades),
+            output=output,
+            failure=self.failure,
+            model=next((model for model, _, _ in reversed(facts) if model), None),
+            usage=_known([usage for _, usage, _ in facts]),
+            latency_s=add_known([latency for _, _, latency in facts]),
+            replayed=sources.count("replayed"),
+            recorded=sources.count("recorded"),
+            asked=sources.count("asked"),
+            requests=requests_digest(exchanges) if exchanges else "",
+            replies=replies_digest(exchanges) if exchanges else "",
+            cassette=self.recorder.shown,
+            used=tuple((one.identity, one.reply.slot, one.reply.number) for one in exchanges),
+            sharing=draw.sharing,
+            ended=self.ended and not self.recorder.misses,
+            miss=None if miss is None else MissRecord(kind=miss.kind, heading=miss.heading, change=miss.change),
+        )
+
+
+def _stored(reply: Any, shown: str) -> Reply:
+    from pytest_llm.calls.transport import Reply
+
+    body: Mapping[str, Any] = reply.body
+    if "json" in body:
+        data = body["json"]
+    else:
+        try:
+            data = json.loads(content_of(body))
+        except ValueError as error:
+            raise CallFailed("the recorded reply is no JSON", where=shown) from error
+    return Reply(data=data, latency=None if reply.latency_ms is None else reply.latency_ms / 1000)
+
+
+def _awaited(grade: Any) -> Grade:
+    """The grade of a grader that may be a coroutine function; a test's own loop may be running in this thread."""
+    import inspect
+
+    if not inspect.isawaitable(grade):
+        return cast("Grade", grade)
+    import asyncio
+    import contextvars
+    from concurrent.futures import ThreadPoolExecutor
+
+    async def wait() -> Grade:
+        return cast("Grade", await grade)
+
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(contextvars.copy_context().run, asyncio.run, wait()).result()
+
+
+def _known(parts: list[Usage]) -> dict[str, int]:
+    total = parts[0] if len(parts) == 1 else Usage.sum(parts)
+    return {name: tokens for name in Usage.__slots__ if (tokens := getattr(total, name)) is not None}
+
+
+def properties_of(result: Result) -> list[tuple[str, object]]:
+    """What JUnit shows of an item."""
+    facts = {
+        "llm_suite": result.suite,
+        "llm_case": result.case,
+        "llm_variant": result.variant,
+        "llm_sample": result.sample,
+        "llm_prompt": f"{result.prompt}@{result.prompt_version}" if result.prompt else None,
+        "llm_model": result.model,
+        "llm_outcome": result.outcome,
+        "llm_total_tokens": result.usage.get("total_tokens"),
+        "llm_latency_s": result.latency_s,
+        "llm_cassette": result.cassette if result.used else None,
+    }
+    known: list[tuple[str, object]] = [(name, value) for name, value in facts.items() if value is not None]
+    for grade in result.grades:
+        told = "ungraded" if grade.is_ungraded else grade.score if grade.passed is None else grade.passed
+        known.append((f"llm_grade_{grade.name}", told))
+    return known
