@@ -46,18 +46,20 @@ def imports(path, *, at_import=False):
     tree = ast.parse(path.read_text(encoding="utf-8"))
     nodes = list(ast.walk(tree))
     if at_import:
-        nodes = [
-            inner
-            for node in tree.body
-            if not _is_typing_block(node) and not _is_function(node)
-            for inner in ast.walk(node)
-        ]
+        nodes = list(_run_at_import(tree))
     for node in nodes:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
             yield node.module
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _run_at_import(node):
+    for inner in ast.iter_child_nodes(node):
+        if not _is_typing_block(inner) and not _is_function(inner):
+            yield inner
+            yield from _run_at_import(inner)
 
 
 def _is_typing_block(node):

@@ -39,7 +39,7 @@ def test_an_endpoint_that_cannot_be_reached(project, monkeypatch):
     result.stdout.fnmatch_lines(
         [
             "the endpoint could not be reached: ConnectError: *",
-            '  where       http://127.0.0.1:9/v1/, model "tiny"',
+            "  where       http://127.0.0.1:9/v1/, model 'tiny'",
             "  check       that the server runs; *",
         ]
     )
