@@ -16,7 +16,7 @@ from growth import measure_growth
 from replay import measure_replay
 from table import machine, put, versions
 from unused import measure_unused
-from workload import BARE, CACHE, CASSETTER, OURS, PYTEST_RECORDING, Subject
+from workload import BARE, CACHE, CASSETTER, OURS, PYTEST_RECORDING, Subject, package_edition
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,11 +76,14 @@ def main() -> None:
         shutil.rmtree(CACHE, ignore_errors=True)
     sizes = _sizes(said)
     tables = {}
+    edition = package_edition()
     for name in said.benchmarks or BENCHMARKS:
         tables[name] = BENCHMARKS[name](sizes)
         print(f"\n{name}\n\n{tables[name]}", flush=True)
     about = _about(sizes)
     print(f"\n{about}")
+    if package_edition() != edition:  # the figures are of no version at all
+        raise SystemExit("the package changed while it was measured; nothing is written\n  run   the same again")
     if said.write:
         for name, text in {**tables, "machine": about}.items():
             put(name, text)

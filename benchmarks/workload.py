@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import venv
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,11 +16,12 @@ import orders
 from measure import run_pytest
 from scripted_server import scripted_server
 
-import pytest_llm.cassettes
+import pytest_llm
 
 HERE = Path(__file__).parent
 CACHE = HERE / ".cache"
 SOURCES = HERE / "projects"
+PACKAGE = Path(pytest_llm.__path__[0])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +103,16 @@ def _edition(subject: Subject) -> str:
     """Another one when the project becomes another, or what writes our cassettes."""
     sources = [SOURCES / "order.py", HERE / "orders.py", *sorted((SOURCES / subject.project).glob("*.py"))]
     if subject is OURS:
-        sources += sorted(Path(pytest_llm.cassettes.__path__[0]).glob("*.py"))
+        sources += sorted((PACKAGE / "cassettes").glob("*.py"))
+    return _digest(sources)
+
+
+def package_edition() -> str:
+    """Another one when any file of the package becomes another."""
+    return _digest(sorted(PACKAGE.rglob("*.py")))
+
+
+def _digest(sources: Iterable[Path]) -> str:
     return hashlib.sha256(b"\0".join(source.read_bytes() for source in sources)).hexdigest()[:8]
 
 

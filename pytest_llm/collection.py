@@ -95,8 +95,9 @@ def read_cases(source: Any, folder: Path) -> list[Case]:
     """The cases of a marker; a path is relative to the test file."""
     if isinstance(source, str | Path):
         return load_cases(folder / source)
-    if not isinstance(source, Iterable):
-        raise MarkerError(f"cases={source!r} is neither a path nor a list of cases")
+    if isinstance(source, Mapping) or not isinstance(source, Iterable):
+        shown = str(source)[:60]
+        raise MarkerError(f"cases={shown} is neither a path nor a list of cases", fix={"write": "cases=[{…}, {…}]"})
     return load_cases(source)
 
 
@@ -170,7 +171,8 @@ def _merged(definition: pytest.Function) -> dict[str, Any]:
             raise MarkerError(f"the llm marker has no argument {unknown[0]!r}", instead=[", ".join(ARGUMENTS)])
         if len(mark.args) > 1:
             raise MarkerError(
-                f"the llm marker takes one prompt, not {len(mark.args)}", fix={"compare": "variants=[one, other]"}
+                f"the llm marker takes one prompt, and {len(mark.args)} positional arguments were given",
+                fix={"for cases": "cases=…", "for prompts": "variants=[one, other]"},
             )
         given = dict(mark.kwargs)
         if mark.args:
@@ -233,6 +235,9 @@ def _graders(said: Any) -> tuple[Grader, ...]:
     for one in said:
         if not callable(one):
             raise MarkerError(f"a grader is callable, not {one!r}", fix={"write": 'graders=[contains("14 days")]'})
+        if getattr(one, "__module__", "").startswith("pytest_llm.graders") and not isinstance(one, Grader):
+            name = getattr(one, "__name__", "…")
+            raise MarkerError(f"{name} makes a grader, and was not called", fix={"write": f"{name}(…)"})
         out.append(one if isinstance(one, Grader) else grader(one))
     return tuple(_named_apart(out))
 

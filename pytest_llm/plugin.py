@@ -6,6 +6,8 @@ a process) and `controller` (what happens once per run); they are loaded when th
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 # Fixtures have to be known before any test that names them is collected.
@@ -22,6 +24,7 @@ from pytest_llm.hookspecs import REPORT_ATTRIBUTE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Generator
     from typing import Any
 
     from pytest_llm.controller import Controller
@@ -119,6 +122,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     marked = [item for item in items if item.get_closest_marker("llm") is not None]
     if marked:
         _session(config).adopt(marked)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    report = yield
+    # A module that made a mistake of ours has loaded our errors.
+    if report.failed and "pytest_llm.errors" in sys.modules:
+        from pytest_llm.mistakes import tell
+
+        call: pytest.CallInfo[object] | None = getattr(report, "call", None)
+        if call is not None and call.excinfo is not None:
+            tell(report, call.excinfo)
+    return report
 
 
 class _Ear:

@@ -26,6 +26,7 @@ from pytest_llm.collection import (
 from pytest_llm.errors import CassetteMiss, EndpointError, LlmError
 from pytest_llm.hookspecs import REPORT_ATTRIBUTE
 from pytest_llm.items import OPEN, OpenItem, properties_of
+from pytest_llm.mistakes import our_error, user_line
 from pytest_llm.options import settings_of
 from pytest_llm.prompts import Case, Prompt
 from pytest_llm.recordings import Recordings
@@ -206,12 +207,12 @@ class Session:
         if opened is None:
             return report
         error = call.excinfo.value if call.excinfo is not None else None
-        said = _our_error(error)
+        said = our_error(error)
         if said is not None and call.excinfo is not None:
             text = self._told_once(said, item) if isinstance(said, CassetteMiss) else str(said)
             opened.miss = said if isinstance(said, CassetteMiss) else None
             opened.failure = opened.failure or visible(str(said))
-            place = _user_line(call.excinfo, item.path) if report.when == "call" else ""
+            place = user_line(call.excinfo, item.path) if report.when == "call" else ""
             report.longrepr = visible(text) + place
         elif opened.body_failed and opened.failure and report.when == "call":
             report.sections.append(("llm", opened.failure))
@@ -263,23 +264,6 @@ class Session:
         if id(prompt) not in self._versions:
             self._versions[id(prompt)] = (prompt, prompt.version)
         return self._versions[id(prompt)][1]
-
-
-def _our_error(error: BaseException | None) -> LlmError | CassetteMiss | None:
-    """A mistake or a miss that we have to say, also out of an exception group."""
-    if isinstance(error, LlmError | CassetteMiss):
-        return error
-    if isinstance(error, BaseExceptionGroup):
-        return next((found for found in map(_our_error, error.exceptions) if isinstance(found, CassetteMiss)), None)
-    return None
-
-
-def _user_line(excinfo: pytest.ExceptionInfo[BaseException], path: Path) -> str:
-    """The line of the test file at which something of ours was raised."""
-    for entry in reversed(excinfo.traceback):
-        if Path(entry.path) == path:
-            return f"\n\n{path.name}:{entry.lineno + 1}: {str(entry.statement).strip()}"
-    return ""
 
 
 def _settled(report: pytest.TestReport, opened: OpenItem, error: BaseException | None) -> Outcome | None:

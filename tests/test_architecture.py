@@ -18,7 +18,7 @@ STREET = [
     {"fixtures"},
     {"controller", "session"},
     {"items", "recordings", "clients"},
-    {"collection", "options", "clash", "hookspecs"},
+    {"collection", "options", "clash", "hookspecs", "mistakes"},
     {"reports"},
     {"results"},
     {"graders", "cassettes"},
@@ -32,7 +32,20 @@ STREET = [
 
 ROOMS = set().union(*STREET)
 FILES = sorted(HOUSE.rglob("*.py"))
-TOP_LEVEL = {"plugin", "clash", "hookspecs", "fixtures", "controller", "session", "items", "recordings", "clients", "collection", "options"}
+TOP_LEVEL = {
+    "plugin",
+    "clash",
+    "hookspecs",
+    "fixtures",
+    "controller",
+    "session",
+    "items",
+    "recordings",
+    "clients",
+    "collection",
+    "options",
+    "mistakes",
+}
 HEAVY = {"pydantic", "openai", "vcr", "jsonschema", "tenacity", "jinja2", "yaml", "filelock", "httpx2"}
 
 

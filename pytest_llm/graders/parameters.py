@@ -71,6 +71,7 @@ def a_share(grader: str, parameter: str, value: object) -> float | None:
     if not value > 0:  # NaN too
         raise refused(grader, parameter, value, "is not above 0, so it could not fail", fix)
     if value > 1:
+        fix = f"{parameter}={value / 100:g}" if value <= 100 else fix
         raise refused(grader, parameter, value, "is above 1; it is a share, not a per cent", fix)
     return float(value)
 

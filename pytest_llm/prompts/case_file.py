@@ -103,6 +103,10 @@ def _check_keys(row: Mapping[str, JSON], where: str) -> None:
 def _rows(path: Path) -> Iterator[_Row]:
     try:
         text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError as error:
+        there = sorted(one.name for one in path.parent.glob("*") if one.suffix.lower() in SUFFIXES)
+        near = difflib.get_close_matches(path.name, there, n=5, cutoff=0) if there else []
+        raise CaseError("there is no such case file", where=str(path), instead=near) from error
     except (OSError, UnicodeDecodeError) as error:
         raise CaseError(f"the case file cannot be read: {error}", where=str(path)) from error
     match path.suffix.lower():

@@ -23,6 +23,25 @@ if TYPE_CHECKING:
     from pytest_llm.calls.transport import Reply
 
 _NOT_ENDPOINT_PARAMETERS = ("stream", "n")
+_ENDPOINT_PARAMETERS = (
+    "temperature",
+    "top_p",
+    "max_tokens",
+    "max_completion_tokens",
+    "max_output_tokens",
+    "seed",
+    "stop",
+    "presence_penalty",
+    "frequency_penalty",
+    "logit_bias",
+    "logprobs",
+    "top_logprobs",
+    "response_format",
+    "tool_choice",
+    "parallel_tool_calls",
+    "reasoning_effort",
+)
+"""The common ones: an endpoint may pass over one that is misspelt without a word. Others are taken as they are."""
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -105,7 +124,10 @@ class Prompt:
                     where=where,
                     fix={"samples": "pytest --llm-samples 5"} if key == "n" else None,
                 )
-            if near := difflib.get_close_matches(key, own, n=1, cutoff=0.81):
+            near = difflib.get_close_matches(key, own, n=1, cutoff=0.81)
+            if key not in _ENDPOINT_PARAMETERS:
+                near = near or difflib.get_close_matches(key, _ENDPOINT_PARAMETERS, n=1, cutoff=0.9)
+            if near:
                 raise PromptError(
                     f"{key}= is no parameter that this library knows, and nearly {near[0]}=",
                     where=where,

@@ -100,6 +100,9 @@ def write_run(run: Run) -> str:
 
 def read_run(text: str, where: str = "") -> Run:
     """The run in a run file. Raises RunFileError for one that is cut, mangled or from a newer version."""
+    if text.startswith("{\n"):
+        told = "this is a document of --llm-json, and no run file"
+        raise RunFileError(told, where=where, fix={"read": "that of the run: .pytest_llm/last-run.jsonl"})
     head, *lines = [_parsed(line, f"{where}:{number}") for number, line in enumerate(text.splitlines(), 1)] or [None]
     if not isinstance(head, dict) or head.get("version") != VERSION:
         raise RunFileError("the run file has no header of a version that this release reads", where=where, fix=_DAMAGED)

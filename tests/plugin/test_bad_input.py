@@ -199,3 +199,26 @@ def test_a_damaged_cassette_is_an_error_and_left_as_it_is(ask, project, damage):
         assert "git checkout -- cassettes/test_it/test_it/a.yaml" in out
         assert "Traceback" not in out
         assert project.cassettes()[name] == text
+
+
+@pytest.mark.parametrize(
+    ("code", "lines"),
+    [
+        (
+            "f1(threshold=50)",
+            ["f1: threshold=50 is above 1; *", "  write       threshold=0.5", "test_it.py:4: f1(threshold=50)"],
+        ),
+        ("Prompt.load('none.md')", ["the prompt file cannot be read: *", "test_it.py:4: Prompt.load('none.md')"]),
+        ("Prompt(name='a', model='b', user='c', temprature=0)", ["temprature= is no parameter * nearly temperature="]),
+        ("load_cases('none.jsonl')", ["there is no such case file", "  where       none.jsonl", "test_it.py:4: *"]),
+    ],
+)
+def test_a_mistake_at_the_import_of_a_test_module_is_told_with_its_line(project, code, lines):
+    project.write(
+        "test_it.py", f"from pytest_llm import Prompt, load_cases\nfrom pytest_llm.graders import f1\n\n{code}\n"
+    )
+    result = project.run()
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(lines)
+    assert "Traceback" not in result.stdout.str()
+    assert "pytest_llm/" not in result.stdout.str()

@@ -34,9 +34,11 @@ def refused(result, *lines):
     [
         ("ask, case=[]", "*the llm marker has no argument 'case'"),
         ("'Say hello'", "*prompt is a Prompt, not str 'Say hello'"),
-        ("ask, ask", "*takes one prompt, not 2"),
+        ("ask, ask", "*takes one prompt, and 2 positional arguments were given"),
         ("ask, cases=[]", "there is no case"),
-        ("ask, cases='none.jsonl'", "the case file cannot be read*"),
+        ("ask, cases='none.jsonl'", "there is no such case file"),
+        ("ask, cases={'q': 'x'}", "cases={'q': 'x'} is neither a path nor a list of cases"),
+        ("ask, cases=[{'q': 'x'}], graders=[contains]", "contains makes a grader, and was not called"),
         ("ask, cases=3", "cases=3 is neither a path nor a list of cases"),
         (
             "ask, cases=[{'id': 'a', 'text': 'x'}]",

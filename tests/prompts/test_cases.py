@@ -108,9 +108,13 @@ def test_a_mistake_in_a_case_file_is_said_with_its_place(tmp_path, name, text, s
 
 def test_a_case_file_that_is_not_there_or_no_text(tmp_path):
     (tmp_path / "cases.jsonl").write_bytes(b"\xff\xfe\x00")
-    for name in ("cases.jsonl", "none.json"):
-        with pytest.raises(CaseError, match="cannot be read"):
-            load_cases(tmp_path / name)
+    with pytest.raises(CaseError, match="cannot be read"):
+        load_cases(tmp_path / "cases.jsonl")
+    with pytest.raises(CaseError, match="there is no such case file") as caught:
+        load_cases(tmp_path / "case.jsonl")
+    assert "there is    cases.jsonl" in str(caught.value)
+    with pytest.raises(CaseError, match="there is no such case file"):
+        load_cases(tmp_path / "none" / "case.jsonl")
 
 
 def test_a_csv_line_may_be_blank(tmp_path):

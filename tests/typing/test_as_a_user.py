@@ -8,8 +8,8 @@ import pytest
 from pydantic import BaseModel
 
 from pytest_llm import Case, Grade, Message, Prompt, Request, Response, grader, load_cases
-from pytest_llm.graders import all_of, contains, equals_expected, fields_match, not_
 from pytest_llm.cassettes import Call
+from pytest_llm.graders import all_of, contains, equals_expected, fields_match, not_
 from pytest_llm.items import GradeFunction
 
 
