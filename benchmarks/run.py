@@ -40,7 +40,7 @@ FULL = Sizes(
     probes=9,
     pairs=30,
     cases=1000,
-    repeats=5,
+    repeats=9,
     subjects=(BARE, OURS, PYTEST_RECORDING, CASSETTER),
     growth={1: 9, 100: 9, 1000: 5, 10_000: 2},
 )

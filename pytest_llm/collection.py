@@ -264,10 +264,11 @@ def _check(suite: Suite, definition: pytest.Function, fixturenames: set[str]) ->
         raise MarkerError(
             "llm_response without a prompt", where=definition.nodeid, fix={"write": "@pytest.mark.llm(prompt, …)"}
         )
-    judged = suite.graders or (suite.schema_required and any(suite.validators.values()))
+    judged = any(not one.score_only for one in suite.graders)
+    judged = judged or (suite.schema_required and any(suite.validators.values()))
     if not ("llm_response" in fixturenames and judged) and _has_empty_body(definition.function):
         raise MarkerError(
-            "this test cannot fail: its body is empty, and neither graders nor a schema judge a response",
+            "this test cannot fail: its body is empty, and neither a schema nor a grader decides anything",
             where=definition.nodeid,
             fix={"add": "an assert, or llm_response with graders=[…] or a schema"},
         )

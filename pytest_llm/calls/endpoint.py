@@ -33,10 +33,11 @@ class Endpoint:
 
     @classmethod
     def of(cls, base_url: str | None, api_key_env: str | None, default_base_url: str | None = None) -> Endpoint:
-        """The endpoint of a prompt; `default_base_url` stands between it and the environment."""
-        return cls(
-            base_url=base_url or default_base_url or os.environ.get(ADDRESS_VARIABLE) or None, api_key_env=api_key_env
-        )
+        """The endpoint of a prompt; `default_base_url` stands between it and the environment. Raises EndpointError."""
+        address = base_url or default_base_url or os.environ.get(ADDRESS_VARIABLE) or None
+        if address is not None and not address.startswith(("http://", "https://")):
+            raise EndpointError(f"{address!r} is no address of an endpoint", fix={"write": f"http://{address}"})
+        return cls(base_url=address, api_key_env=api_key_env)
 
     @property
     def variables(self) -> tuple[str, ...]:

@@ -110,15 +110,15 @@ def _is_transient(error: BaseException) -> bool:
 
 
 def _wait(state: RetryCallState) -> float:
-    """Seconds until the next try: what the endpoint asks for, else exponential with jitter."""
-    from tenacity import wait_exponential_jitter
+    """Seconds until the next try: what the endpoint asks for, else at random below a bound that doubles."""
+    from tenacity import wait_random_exponential
 
     error = state.outcome.exception() if state.outcome else None
     asked = getattr(getattr(error, "response", None), "headers", {}).get("retry-after", "")
     try:
         return min(float(asked), LONGEST_WAIT_S)
     except ValueError:
-        return wait_exponential_jitter(initial=0.3, max=8)(state)
+        return wait_random_exponential(multiplier=0.3, max=8)(state)
 
 
 def failure(error: Exception, request: Request, base_url: str) -> CallFailed:

@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from numbers import Real
+from pathlib import PurePath
 from typing import Any, TypeAlias, overload
 
 from pytest_llm.errors import GraderError
@@ -95,7 +96,7 @@ class Grader:
             return Grade(name=self.name, passed=False, reason=_inert(message or "an assertion failed"))
         if isinstance(problem, CannotRead):
             return Grade(name=self.name, reason=_inert(message))
-        return Grade(name=self.name, reason=_inert(f"it raised {type(problem).__name__}: {message}"))
+        return Grade(name=self.name, reason=_inert(f"it raised {type(problem).__name__}: {message}{_place(problem)}"))
 
     def _graded(self, told: object) -> Grade:
         """What a function returned, as a grade under this grader's name; ungraded where it is not understood."""
@@ -165,6 +166,14 @@ def grader(
         )
 
     return decorate if function is None else decorate(function)
+
+
+def _place(problem: Exception) -> str:
+    """Where an exception was raised, for the author of the grader."""
+    place = problem.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    return "" if place is None else f" ({PurePath(place.tb_frame.f_code.co_filename).name}:{place.tb_lineno})"
 
 
 def _signature(function: object) -> tuple[bool, object]:

@@ -116,6 +116,12 @@ class Prompt:
             raise PromptError(f"api={self.api!r} is no API", where=where, instead=list(ENDPOINTS))
         if self.leniency not in get_args(Leniency):
             raise PromptError(f"leniency={self.leniency!r} is no leniency", where=where, instead=get_args(Leniency))
+        if strange := [tool for tool in self.tools if not isinstance(tool, Mapping)]:
+            raise PromptError(
+                f"a tool is a dict as the endpoint takes it, not {strange[0]!r}",
+                where=where,
+                fix={"write": 'tools=[{"type": "function", "function": {"name": …, "parameters": {…}}}]'},
+            )
         own = [field.name for field in fields(self)] + ["system", "user"]
         for key in self.parameters:
             if key in _NOT_ENDPOINT_PARAMETERS:

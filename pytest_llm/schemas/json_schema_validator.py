@@ -33,6 +33,22 @@ DRAFTS = (
 )
 #: A document less deep than this cannot exhaust the stack by itself: the schema goes in circles.
 DEEP = 20
+ANNOTATIONS = frozenset(
+    {
+        "$schema",
+        "$id",
+        "id",
+        "$anchor",
+        "$defs",
+        "definitions",
+        "$comment",
+        "title",
+        "description",
+        "default",
+        "examples",
+    }
+)
+"""Keys of a schema that demand nothing, and are no mistake."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +95,15 @@ def json_schema_validator(schema: Mapping[str, JSON], leniency: Leniency) -> Jso
     draft_class = _draft_class(document)
     checker: FormatChecker = draft_class.FORMAT_CHECKER
     _check_schema(document, name, draft_class(draft_class.META_SCHEMA, registry=_registry(), format_checker=checker))
+    # Those of the newest draft too: one of them under an older draft is not misspelt.
+    keywords = draft_class.VALIDATORS.keys() | _draft_class({}).VALIDATORS.keys()
+    strange = document.keys() - keywords - ANNOTATIONS
+    if strange and not document.keys() & keywords:
+        raise SchemaError(
+            f"{name} demands nothing: none of its keys is a keyword of JSON Schema",
+            instead=[quoted(key) for key in document if key in strange],
+            fix={"write": '{"type": "object", "properties": {…}, "required": […]}'},
+        )
     formats = _checked_references(document, name)
     _spell_out_false(document)
     # Without "$schema", at which jsonschema would go back to its own class of the draft when "#" is referred to.

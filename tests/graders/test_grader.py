@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 import json
+import re
 from fractions import Fraction
 from functools import partial
 
@@ -104,7 +105,9 @@ def test_a_failed_assertion_is_failed_with_its_message():
 
 
 def test_any_other_exception_is_ungraded_with_type_and_message():
-    assert raising(KeyError("total"))("x") == Grade(name="it", reason="it raised KeyError: 'total'")
+    grade = raising(KeyError("total"))("x")
+    assert (grade.state, grade.name) == ("ungraded", "it")
+    assert re.fullmatch(r"it raised KeyError: 'total' \(test_grader\.py:\d+\)", grade.reason)
 
 
 def test_an_exception_that_cannot_be_shown_is_still_ungraded():
@@ -112,7 +115,7 @@ def test_an_exception_that_cannot_be_shown_is_still_ungraded():
         def __str__(self):
             raise RuntimeError
 
-    assert raising(Mute())("x").reason == "it raised Mute: (no message)"
+    assert raising(Mute())("x").reason.startswith("it raised Mute: (no message)")
 
 
 @pytest.mark.parametrize("problem", [KeyboardInterrupt(), SystemExit(), GeneratorExit(), pytest.fail.Exception("no")])
@@ -224,7 +227,7 @@ def test_a_threshold_that_could_not_fail_or_means_a_per_cent_is_refused(threshol
     with pytest.raises(GraderError, match=f"grader: threshold=.* {why}") as caught:
         grader(threshold=threshold)
     assert isinstance(caught.value, ValueError)
-    assert "write       threshold=0.8" in str(caught.value)
+    assert f"write       threshold={0.5 if threshold == 50 else 0.8}" in str(caught.value)
 
 
 def test_parameters_are_json_and_nobody_changes_them():
@@ -264,7 +267,7 @@ def test_a_coroutine_function_makes_an_awaitable_grade():
 
     assert slow.is_async
     assert asyncio.run(session("x")) == Grade(name="slow", score=0.75, passed=True)
-    assert asyncio.run(session("raise")) == Grade(name="slow", reason="it raised OSError: gone")
+    assert asyncio.run(session("raise")).reason.startswith("it raised OSError: gone (test_grader.py:")
 
 
 def test_an_object_with_an_asynchronous_call_is_asynchronous():

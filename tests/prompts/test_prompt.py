@@ -216,6 +216,8 @@ def test_replace_changes_fields_texts_and_parameters():
         ({"leniency": "lax"}, "leniency='lax'"),
         ({"stream": True}, "stream= is not for a declared prompt"),
         ({"n": 3}, "--llm-samples"),
+        ({"tools": ["save"]}, "a tool is a dict as the endpoint takes it, not 'save'"),
+        ({"max_token": 3}, "nearly max_tokens="),
         ({"schemas": 1}, "nearly schema="),
         ({"user": None, "messages": [3]}, "a message cannot be int 3"),
         ({"user": None, "messages": [{"content": "x"}]}, "without a role"),

@@ -408,3 +408,8 @@ def test_the_schema_is_copied():
     validator = validator_for(schema)
     schema["type"] = "integer"
     assert validator('"x"').valid
+
+
+def test_a_schema_of_nothing_but_unknown_keys_demands_nothing_and_is_refused():
+    with pytest.raises(SchemaError, match="demands nothing"):
+        validator_for({"title": "Order", "customer": "string"})
