@@ -59,7 +59,8 @@ class Session:
             suite = suite_of(definition, metafunc.fixturenames, self.settings, self._read_cases)
         except LlmError as error:
             raise pytest.Collector.CollectError(f"{definition.nodeid}\n{error}") from error
-        self._suites[metafunc.function] = suite
+        # By class too: a test function that is inherited has the markers of each class.
+        self._suites[metafunc.cls, metafunc.function] = suite
         if not suite.is_parametrised:
             return
         self._warn_of_seeds(suite, definition)
@@ -111,7 +112,19 @@ class Session:
         for item in functions:
             callspec = getattr(item, "callspec", None)
             draw = callspec.params.get("_llm_sample") if callspec is not None else None
-            item.stash[DRAW] = draw or Draw(suite=self._suites[item.function])
+            item.stash[DRAW] = draw or Draw(suite=self._suite(item))
+
+    def _suite(self, item: pytest.Function) -> Suite:
+        """The suite of an item without a draw; methods of unittest.TestCase are collected without `parametrize`."""
+        if (item.cls, item.function) not in self._suites:
+            try:
+                suite = suite_of(item, (), self.settings, self._read_cases)
+            except LlmError as error:
+                raise pytest.UsageError(f"{item.nodeid}\n{error}") from error
+            if suite.is_parametrised:
+                raise pytest.UsageError(f"{item.nodeid}\na unittest.TestCase can have neither cases nor samples")
+            self._suites[item.cls, item.function] = suite
+        return self._suites[item.cls, item.function]
 
     def _is_adopted(self, functions: Sequence[pytest.Function]) -> bool:
         """By a recording option, an ini key, or a cassette beside one of the tests."""

@@ -204,3 +204,26 @@ def test_it(answer, llm_case): assert answer
     result.assert_outcomes(errors=2)
     assert "AssertionError" not in result.stdout.str()
     result.stdout.fnmatch_lines(["2 without a recording: a, b"])
+
+
+def test_a_unittest_testcase_is_recorded_too_and_cannot_have_cases(replayed, project):
+    recorded, again, _ = replayed("""
+import unittest
+@pytest.mark.llm(suite="unit")
+class TestIt(unittest.TestCase):
+    def test_it(self): self.assertTrue(ask(openai.OpenAI(), "hello").startswith("hello"))
+class TestPlain:
+    @pytest.mark.llm
+    def test_inherited(self): assert ask(openai.OpenAI(), "hello")
+class TestChild(TestPlain): ...
+""")
+    recorded.assert_outcomes(passed=3)
+    again.assert_outcomes(passed=3)
+    assert "cassettes/test_it/TestChild.test_inherited/test_inherited.yaml" in project.cassettes()
+    text = (project.path / "test_it.py").read_text()
+    project.write("test_it.py", text.replace('suite="unit"', 'cases=[{"id": "a"}]'))
+    result = project.run()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(
+        ["ERROR: test_it.py::TestIt::test_it", "a unittest.TestCase can have neither cases nor samples"]
+    )
