@@ -63,11 +63,6 @@ class Draw:
         """The prompt of this variant."""
         return self.suite.prompts[self.variant]
 
-    @property
-    def sharing(self) -> int:
-        """How many items share this one's cassette."""
-        return len(self.suite.prompts) * self.suite.samples
-
 
 def suite_of(definition: pytest.Function, fixturenames: Iterable[str], settings: Settings, read: CaseReader) -> Suite:
     """The suite that the markers of a test function declare. Raises LlmError with the fix."""
@@ -115,15 +110,18 @@ def draws(suite: Suite) -> list[Draw]:
 
 def cassette_folder(item: pytest.Function) -> Path:
     """Where the exchanges of a test function are kept: beside it, one file a case."""
-    return item.path.parent / "cassettes" / item.path.stem / _function_name(item)
+    return item.path.parent / "cassettes" / item.path.stem / file_slug(_function_name(item))
 
 
 def cassette_name(item: pytest.Function, draw: Draw) -> str:
-    """The file of an item's exchanges, which all samples and variants of its case share."""
+    """The file of an item's exchanges, which all samples of its case share.
+
+    Not its variants: two of them may send the same request, to different endpoints.
+    """
     parts = [file_slug(draw.case.id)] if draw.case is not None else []
-    if own := _own_parameters(item, draw):
-        # Some systems take P and p for one file; case ids are unique without case, parameters need not be.
-        parts.append(file_slug(own if own == own.lower() else f"{own}^"))
+    # Some systems take P and p for one file; case ids are unique without case, these need not be.
+    names = filter(None, (_own_parameters(item, draw), draw.variant))
+    parts += [file_slug(name if name == name.lower() else f"{name}^") for name in names]
     return ("~".join(parts) or file_slug(item.originalname or item.name)) + ".yaml"
 
 
@@ -304,7 +302,7 @@ def _has_empty_body(function: Callable[..., Any]) -> bool:
 
 def _function_name(item: pytest.Function) -> str:
     name = item.originalname or item.name
-    return name if item.cls is None else f"{item.cls.__name__}.{name}"
+    return name if item.cls is None else f"{item.cls.__qualname__}.{name}"
 
 
 def _printable_id(text: str) -> str:

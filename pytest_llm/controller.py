@@ -43,8 +43,8 @@ class Controller:
             store.replace(state / LAST_RUN, write_run(self.run))
             if self._settings.json_file is not None:
                 store.replace(self._settings.json_file, json_report(self.run))
-            if self._settings.mode in ("record", "rerecord"):
-                self._drop_unused()
+            if self._settings.mode in ("record", "rerecord") and not self._settings.changes:
+                self._drop_unused()  # with --llm-set it is an experiment beside the prompt as it is
         except (LlmError, OSError) as error:
             self._problem = f"the results could not be kept: {error}"
             session.exitstatus = pytest.ExitCode.INTERNAL_ERROR

@@ -106,8 +106,6 @@ class OpenItem:
             inputs, sample=self.draw.sample, validator=self.draw.suite.validators[self.draw.variant]
         )
         self.response = run(turns, self._send)
-        if self.response.report is not None:
-            self._grade_schema(self.response)
         return self.response
 
     def _send(self, request: Request) -> Reply:
@@ -118,17 +116,6 @@ class OpenItem:
         from pytest_llm.calls.transport import send
 
         return send(self.client(), request)
-
-    def _grade_schema(self, response: Response) -> None:
-        reason = "\n".join(["the output does not conform", *(f"  {issue.line}" for issue in response.issues)])
-        self.grades.append(
-            GradeRecord(
-                name="schema",
-                passed=response.valid,
-                reason="" if response.valid else reason,
-                required=self.draw.suite.schema_required,
-            )
-        )
 
     def grade(
         self, grader: Grader | Any, output: Any = None, *, name: str | None = None, required: bool = True
@@ -154,10 +141,27 @@ class OpenItem:
         return grade
 
     def judge(self) -> None:
-        """Run the marker's graders on the response, if there is one."""
-        if self.response is not None:
-            for one in self.draw.suite.graders:
-                self.grade(one)
+        """Grade what the test was given as `llm_response`, by its schema and the marker's graders.
+
+        That is the value of the fixture, which a project may have overridden.
+        """
+        output = self.item.funcargs.get("llm_response")
+        if output is None:
+            return
+        if isinstance(output, Response):
+            self.response = output
+        if self.draw.suite.validators[self.draw.variant] is not None:
+            self.grades.insert(0, self._schema_grade(output))
+        for one in self.draw.suite.graders:
+            self.grade(one, output)
+
+    def _schema_grade(self, output: object) -> GradeRecord:
+        valid, reason = None, "llm_response was overridden by something that has no schema"
+        if isinstance(output, Response) and output.report is not None:
+            valid = output.valid
+            findings = (f"  {issue.line}" for issue in output.issues)
+            reason = "" if valid else "\n".join(["the output does not conform", *findings])
+        return GradeRecord(name="schema", passed=valid, reason=reason, required=self.draw.suite.schema_required)
 
     @property
     def outcome(self) -> Outcome:
@@ -195,8 +199,8 @@ class OpenItem:
             replies=replies_digest(exchanges) if exchanges else "",
             cassette=self.recorder.shown,
             used=tuple((one.identity, one.reply.slot, one.reply.number) for one in exchanges),
-            sharing=draw.sharing,
-            ended=self.ended and not self.recorder.misses,
+            sharing=draw.suite.samples,
+            ended=self.ended and not self.recorder.problems,
             miss=None if miss is None else MissRecord(kind=miss.kind, heading=miss.heading, change=miss.change),
         )
 

@@ -43,6 +43,10 @@ class Recordings:
         self._interception: Interception | None = None
         self._journal: Journal | None = None
 
+    def scrub(self, text: str) -> str:
+        """The text without the secrets of this process."""
+        return self._secrets.scrub(text)
+
     def recover(self) -> None:
         """Put what a killed recording run left behind into the cassettes. Raises LlmError where one is damaged."""
         if self._settings.mode in ("record", "rerecord"):

@@ -99,6 +99,8 @@ class Session:
     def adopt(self, marked: Sequence[pytest.Item]) -> None:
         """Take the marked items over, unless the project says `llm` of tests without knowing this plugin."""
         functions = [item for item in marked if isinstance(item, pytest.Function)]
+        if not functions:  # doctests of a marked module, for one
+            return
         bare = [item for item in functions if is_bare(item, item.fixturenames)]
         if len(bare) == len(functions) and not self._is_adopted(functions):
             warnings.warn_explicit(
@@ -199,13 +201,13 @@ class Session:
         except (Exception, CassetteMiss, pytest.fail.Exception):
             opened.body_failed = True
             opened.judge()
-            opened.failure = failure_text(opened.grades, opened.response, opened.place)
+            opened.failure = self._failure(opened)
             raise
         opened.ended = True
         opened.judge()
-        if opened.recorder.misses:  # one that the code under test swallowed
-            raise opened.recorder.misses[0]
-        opened.failure = failure_text(opened.grades, opened.response, opened.place)
+        if opened.recorder.problems:  # one that the code under test swallowed
+            raise opened.recorder.problems[0]
+        opened.failure = self._failure(opened)
         if opened.failure:
             pytest.fail(opened.failure, pytrace=False)
         return result
@@ -224,9 +226,9 @@ class Session:
         if said is not None and call.excinfo is not None:
             text = self._told_once(said, item) if isinstance(said, CassetteMiss) else str(said)
             opened.miss = said if isinstance(said, CassetteMiss) else None
-            opened.failure = opened.failure or visible(str(said))
+            opened.failure = opened.failure or self._recordings.scrub(visible(str(said)))
             place = user_line(call.excinfo, item.path) if report.when == "call" else ""
-            report.longrepr = visible(text) + place
+            report.longrepr = self._recordings.scrub(visible(text)) + place
         elif opened.body_failed and opened.failure and report.when == "call":
             report.sections.append(("llm", opened.failure))
         elif error is not None and not opened.failure:
@@ -234,9 +236,12 @@ class Session:
         outcome = _settled(report, opened, error)
         if outcome is not None:
             result = opened.result(outcome)
-            setattr(report, REPORT_ATTRIBUTE, json.dumps(result.json))
+            setattr(report, REPORT_ATTRIBUTE, self._recordings.scrub(json.dumps(result.json)))
             item.user_properties.extend(properties_of(result))  # JUnit takes them from the report of the teardown
         return report
+
+    def _failure(self, opened: OpenItem) -> str:
+        return self._recordings.scrub(failure_text(opened.grades, opened.response, opened.place))
 
     def _told_once(self, miss: CassetteMiss, item: pytest.Item) -> str:
         """A change that makes hundreds of cases stale is shown with the first of them."""
@@ -284,5 +289,5 @@ def _settled(report: pytest.TestReport, opened: OpenItem, error: BaseException |
     if isinstance(error, pytest.skip.Exception):
         return None
     if report.when == "call":
-        return opened.outcome if error is None or opened.failure else "failed"
+        return "failed" if error is not None and opened.outcome == "passed" else opened.outcome
     return "error" if report.when == "setup" and error is not None else None

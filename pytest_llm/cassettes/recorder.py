@@ -17,7 +17,7 @@ from pytest_llm.cassettes.document import Entry, StoredReply, body_of, check_une
 from pytest_llm.cassettes.identity import RequestRecord, identity_of
 from pytest_llm.cassettes.secrets import KEPT_HEADERS, Secrets
 from pytest_llm.cassettes.staleness import Miss, explain_miss
-from pytest_llm.errors import CassetteMiss
+from pytest_llm.errors import CassetteMiss, LlmError
 from pytest_llm.settings import Mode
 
 if TYPE_CHECKING:
@@ -38,11 +38,10 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ticket:
-    """A place in the cassette that one request has taken; `reply` is None where it has to be asked."""
+    """A request that was looked up; `reply` is None where it has to be asked."""
 
     identity: str
     request: RequestRecord
-    number: int
     reply: StoredReply | None
     started: float
 
@@ -65,43 +64,58 @@ class Recorder:
         self.mode = mode
         self.slot = slot
         self.exchanges: list[Exchange] = []
-        self.misses: list[CassetteMiss] = []
+        #: Misses and mistakes that were raised into the code under test.
+        self.problems: list[CassetteMiss | LlmError] = []
         self.shown = shown
         self._shelf = shelf
         self._secrets = secrets
         self._journal = journal
         self._lock = threading.Lock()
-        self._taken: Counter[str] = Counter()
+        self._answered: Counter[str] = Counter()
         self._found: dict[str, Entry] | None = None
         self._loaded = False
 
     def take(self, request: RequestRecord) -> Ticket:
-        """Look a request up. Raises CassetteMiss when it has no recording and nothing may be asked."""
+        """Look a request up. Raises CassetteMiss when it has no recording and nothing may be asked.
+
+        What is raised is noted as well: the code under test may swallow it.
+        """
+        try:
+            return self._looked_up(request)
+        except (CassetteMiss, LlmError) as problem:
+            with self._lock:
+                self.problems.append(problem)
+            raise
+
+    def _looked_up(self, request: RequestRecord) -> Ticket:
         identity = identity_of(request)
-        entry = self._entries().get(identity)
+        entries = {} if self.mode == "live" else self._entries()
+        entry = entries.get(identity)
         if entry is None or entry.request != request:
-            check_unedited(self._entries().values(), self.shown)
+            check_unedited(entries.values(), self.shown)
         with self._lock:
-            self._taken[identity] += 1
-            number = self._taken[identity]
-        reply = None if entry is None else entry.replies.get((self.slot, number))
-        if reply is not None and self.mode in ("replay", "record"):
-            self._note(Exchange(identity=identity, request=request, reply=reply, source="replayed"))
-        elif self.mode == "replay":
+            reply = self._next(identity)
+            if reply is not None:
+                self._answered[identity] += 1
+                exchange = Exchange(identity=identity, request=request, reply=reply, source="replayed")
+                self.exchanges.append(exchange)
+        if reply is None and self.mode == "replay":
             raise self._miss(identity, request)
-        else:
-            reply = None
-            if self.mode != "live":
-                self._secrets.refuse(request, self.shown)
-        return Ticket(identity=identity, request=request, number=number, reply=reply, started=time.monotonic())
+        if reply is None and self.mode != "live":
+            self._secrets.refuse(request, self.shown)
+        return Ticket(identity=identity, request=request, reply=reply, started=time.monotonic())
 
     def knows(self, request: RequestRecord) -> bool:
         """Whether the next request of this form would be answered from the recording."""
+        self._entries()
+        return self._next(identity_of(request)) is not None
+
+    def _next(self, identity: str) -> StoredReply | None:
+        """The recorded reply to the next request of an identity; None where it has to be asked."""
         if self.mode not in ("replay", "record"):
-            return False
-        identity = identity_of(request)
-        entry = self._entries().get(identity)
-        return entry is not None and (self.slot, self._taken[identity] + 1) in entry.replies
+            return None
+        entry = (self._found or {}).get(identity)
+        return None if entry is None else entry.replies.get((self.slot, self._answered[identity] + 1))
 
     def _entries(self) -> dict[str, Entry]:
         with self._lock:
@@ -112,31 +126,29 @@ class Recorder:
     def keep(self, ticket: Ticket, status: int, headers: Mapping[str, str], content: bytes) -> None:
         """Keep the answer to a request that was asked: in the journal now, in the cassette when the item ends.
 
-        Errors are not kept: a replay would repeat them for ever.
+        Its number is that of the answers, not of the tries: one that failed leaves no gap. Errors are not kept: a
+        replay would repeat them for ever.
         """
-        kept = {name.lower(): value for name, value in headers.items() if name.lower() in KEPT_HEADERS}
-        body = body_of(content, kept.get("content-type", ""))
-        reply = StoredReply(
-            slot=self.slot,
-            number=ticket.number,
-            status=status,
-            latency_ms=round((time.monotonic() - ticket.started) * 1000),
-            headers=kept,
-            body=self._secrets.scrub_json(body),
-        )
         if status >= 400:
-            with self._lock:  # the place is free again: the retry that succeeds is the answer
-                self._taken[ticket.identity] -= 1
             return
+        kept = {name.lower(): value for name, value in headers.items() if name.lower() in KEPT_HEADERS}
+        body = self._secrets.scrub_json(body_of(content, kept.get("content-type", "")))
+        latency_ms = round((time.monotonic() - ticket.started) * 1000)
         source: Source = "asked" if self.mode == "live" else "recorded"
-        self._note(Exchange(identity=ticket.identity, request=ticket.request, reply=reply, source=source))
-        if source == "recorded":
-            self._journal().write(self.path, ticket.identity, ticket.request, reply)
-
-    def release(self, ticket: Ticket) -> None:
-        """A request that got no answer at all frees its place."""
         with self._lock:
-            self._taken[ticket.identity] -= 1
+            self._answered[ticket.identity] += 1
+            reply = StoredReply(
+                slot=self.slot,
+                number=self._answered[ticket.identity],
+                status=status,
+                latency_ms=latency_ms,
+                headers=kept,
+                body=body,
+            )
+            exchange = Exchange(identity=ticket.identity, request=ticket.request, reply=reply, source=source)
+            self.exchanges.append(exchange)
+            if source == "recorded":
+                self._journal().write(self.path, ticket.identity, ticket.request, reply)
 
     def close(self, state: Path) -> None:
         """Put what was recorded into the cassette."""
@@ -147,17 +159,10 @@ class Recorder:
         if added:
             store.merge(self.path, added, state)
 
-    def _note(self, exchange: Exchange) -> None:
-        with self._lock:
-            self.exchanges.append(exchange)
-
     def _miss(self, identity: str, request: RequestRecord) -> CassetteMiss:
         why = explain_miss(self._found or {}, identity, request, self.slot, file_exists=self._found is not None)
         told = _told(why, request, self.slot, self.shown)
-        miss = CassetteMiss(told, kind=why.kind, heading=why.heading, change=why.change)
-        with self._lock:
-            self.misses.append(miss)
-        return miss
+        return CassetteMiss(told, kind=why.kind, heading=why.heading, change=why.change)
 
 
 def _told(why: Miss, request: RequestRecord, slot: str, shown: str) -> str:

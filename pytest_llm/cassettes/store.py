@@ -62,21 +62,20 @@ def merge(path: Path, added: Mapping[str, tuple[RequestRecord, list[StoredReply]
 
 
 def keep_only(path: Path, used: Mapping[str, set[tuple[str, int]]], samples: set[str], state: Path) -> None:
-    """Drop what a complete re-recording no longer uses.
+    """Drop what a complete re-recording no longer uses, from the slots of the samples that were run, and no others.
 
     `used` are the (slot, number) pairs by identity that the run used; `samples`, the samples that were run. A request
-    that none used goes; of the others, only replies in slots of samples that were run can go.
+    goes with its last reply.
     """
 
     def change(entries: dict[str, Entry]) -> dict[str, Entry]:
-        kept = {identity: entry for identity, entry in entries.items() if identity in used}
-        for identity, entry in kept.items():
+        for identity, entry in entries.items():
             entry.replies = {
                 place: reply
                 for place, reply in entry.replies.items()
-                if place in used[identity] or place[0].split("/")[0] not in samples
+                if place in used.get(identity, ()) or place[0].split("/")[0] not in samples
             }
-        return kept
+        return {identity: entry for identity, entry in entries.items() if entry.replies}
 
     _rewrite(path, change, state)
 

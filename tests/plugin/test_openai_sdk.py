@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 HEAD = """
@@ -227,3 +229,73 @@ class TestChild(TestPlain): ...
     result.stderr.fnmatch_lines(
         ["ERROR: test_it.py::TestIt::test_it", "a unittest.TestCase can have neither cases nor samples"]
     )
+
+
+def test_a_connection_that_fails_and_is_tried_again_leaves_no_gap(project, serve, monkeypatch):
+    """The SDK tries again by itself; the recorded answer is the first, whatever it took."""
+    server = serve(lambda body, n: (500, {"error": {"message": "x"}}) if n == 1 else f"reply {n}")
+    project.use(server)
+    project.write(
+        "test_it.py",
+        HEAD
+        + """
+import httpx2
+class Flaky(httpx2.HTTPTransport):
+    tries = 0
+    def handle_request(self, request):
+        Flaky.tries += 1
+        if Flaky.tries == 2: request.url = request.url.copy_with(port=9)
+        return super().handle_request(request)
+@pytest.mark.llm
+def test_it():
+    client = openai.OpenAI(max_retries=3, http_client=httpx2.Client(transport=Flaky()))
+    print("SAID", ask(client, "hello"), ask(client, "hello"))
+""",
+    )
+    assert said(project.record("-s")) == ["reply 2 reply 3"]
+    project.forget_key()
+    assert said(project.run("-s")) == ["reply 2 reply 3"]
+
+
+def test_a_swallowed_mistake_fails_the_item_as_a_swallowed_miss_does(project, serve, monkeypatch):
+    server = serve(lambda body, n: "x")
+    project.use(server)
+    monkeypatch.setenv("SHOP_TOKEN", "q7w8e9r0t1y2u3")
+    project.write(
+        "test_it.py",
+        HEAD
+        + """
+@pytest.mark.llm(cases=[{"id": "a"}])
+def test_it(llm_case):
+    try: ask(openai.OpenAI(max_retries=0), "q7w8e9r0t1y2u3")
+    except Exception: pass
+@pytest.mark.llm(cases=[{"id": "a"}])
+def test_exit(llm_case): raise SystemExit(0)
+""",
+    )
+    result = project.record("--llm-json=run.json")
+    result.assert_outcomes(failed=2)
+    result.stdout.fnmatch_lines(["the request's address or body holds a secret (SHOP_TOKEN); it was not sent"])
+    assert not server.requests
+    run = json.loads((project.path / "run.json").read_text())
+    assert [one["outcome"] for one in run["results"]] == ["failed", "failed"]
+
+
+def test_graders_judge_what_an_overridden_fixture_gives(project, serve):
+    project.use(serve(lambda body, n: "Paris"))
+    project.write(
+        "test_it.py",
+        """
+import pytest
+from pytest_llm import Prompt
+from pytest_llm.graders import equals
+p = Prompt(name="p", model="tiny", user="{{ q }}", schema=str)
+@pytest.fixture
+def llm_response(): return "Rome"
+@pytest.mark.llm(p, cases=[{"id": "a", "q": "1"}], graders=[equals("Paris")])
+def test_it(llm_response): ...
+""",
+    )
+    result = project.run()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["equals: *Rome*", "UNGRADED  schema: llm_response was overridden *"])

@@ -171,5 +171,33 @@ def test_stale_exchanges_go_only_when_the_whole_case_was_asked_again(project, co
     project.write("test_it.py", changed)
     project.record("test_it.py::test_it[a]").assert_outcomes(passed=1)
     assert project.cassettes()["cassettes/test_it/test_it/a.yaml"].count("identity:") == 2
+    project.run("--llm-rerecord", "--llm-samples=1").assert_outcomes(passed=2)
+    assert project.cassettes()["cassettes/test_it/test_it/b.yaml"].count("slot: '2'") == 1
     project.record("-n", "2").assert_outcomes(passed=4)
     assert all(text.count("identity:") == 1 and "big" in text for text in project.cassettes().values())
+
+
+def test_an_experiment_by_set_leaves_the_recordings_of_the_prompt_as_it_is(project, counting):
+    project.record().assert_outcomes(passed=2)
+    project.record("--llm-set", "model=big").assert_outcomes(passed=2)
+    project.run().assert_outcomes(passed=2)
+    project.run("--llm-set", "model=big").assert_outcomes(passed=2)
+
+
+def test_variants_that_differ_only_in_their_endpoint_are_asked_apart(project, serve):
+    one, other = serve(lambda body, n: "reply one"), serve(lambda body, n: "reply other")
+    project.use(one)
+    project.write(
+        "test_it.py",
+        f"""
+import pytest
+from pytest_llm import Prompt
+ask = Prompt(name="ask", model="tiny", user="hi")
+@pytest.mark.llm(variants={{"a": ask, "b": ask.replace(base_url={other.url!r})}})
+def test_it(llm_response, request):
+    assert llm_response.text == ("reply other" if "b" in request.node.callspec.id else "reply one")
+""",
+    )
+    project.record().assert_outcomes(passed=2)
+    project.run().assert_outcomes(passed=2)
+    assert (len(one.requests), len(other.requests)) == (1, 1)
