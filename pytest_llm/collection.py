@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import inspect
+import os
 import re
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -79,7 +80,8 @@ def suite_of(definition: pytest.Function, fixturenames: Iterable[str], settings:
         schema_required=said.get("schema_required", True),
         validators={name: None if prompt is None else prompt.validator() for name, prompt in prompts.items()},
     )
-    _check(suite, definition, set(fixturenames))
+    if not is_bare(definition, fixturenames):
+        _check(suite, definition, set(fixturenames), said)
     return suite
 
 
@@ -132,6 +134,18 @@ def _own_parameters(item: pytest.Function, draw: Draw) -> str:
     whole: str = item.callspec.id
     ours = draw.id.encode("unicode_escape").decode()
     return whole[: -len(ours)].removesuffix("-") if ours and whole.endswith(ours) else whole
+
+
+def has_cassettes(root: Path) -> bool:
+    """Whether there is a cassette anywhere under a root; looked for only where nothing else shows that one uses us."""
+    for folder, inner, files in os.walk(root):
+        inner[:] = [name for name in inner if not name.startswith(".") and name not in ("node_modules", "venv")]
+        if "cassettes" in Path(folder).relative_to(root).parts and any(name.endswith(".yaml") for name in files):
+            found = sorted(name for name in files if name.endswith(".yaml"))[0]
+            with (Path(folder) / found).open("rb") as file:
+                if file.readline() == b"version: 1\n" and file.readline().startswith(b"rules: "):
+                    return True
+    return False
 
 
 def file_slug(text: str) -> str:
@@ -251,19 +265,25 @@ def _named_apart(graders: Sequence[Grader]) -> Iterator[Grader]:
 # -- what would be a test that cannot fail, or a case that cannot be asked ---------------------------------------
 
 
-def _check(suite: Suite, definition: pytest.Function, fixturenames: set[str]) -> None:
+def _check(suite: Suite, definition: pytest.Function, fixturenames: set[str], said: Mapping[str, Any]) -> None:
     if suite.graders and not fixturenames & {"llm_response", "llm_retry"}:
         raise MarkerError(
             "graders without a response to grade",
             where=definition.nodeid,
             fix={"name": "the fixture llm_response in the test, or grade by llm_grade(…) in its body"},
         )
+    if said.get("schema") is not None and "llm_response" not in fixturenames:
+        raise MarkerError(
+            "schema= without a response to validate", where=definition.nodeid, fix={"name": "the fixture llm_response"}
+        )
     if "llm_response" in fixturenames and None in suite.prompts.values():
         raise MarkerError(
             "llm_response without a prompt", where=definition.nodeid, fix={"write": "@pytest.mark.llm(prompt, …)"}
         )
     judged = any(not one.score_only for one in suite.graders)
-    judged = judged or (suite.schema_required and any(suite.validators.values()))
+    # Whatever is answered, it is a str.
+    schemas = [one.schema for one in suite.prompts.values() if one is not None and one.schema not in (None, str)]
+    judged = judged or (suite.schema_required and bool(schemas))
     if not ("llm_response" in fixturenames and judged) and _has_empty_body(definition.function):
         raise MarkerError(
             "this test cannot fail: its body is empty, and neither a schema nor a grader decides anything",

@@ -70,6 +70,8 @@ class OpenItem:
     body_failed: bool = False
     #: Whether the body came to its end.
     ended: bool = False
+    #: Whether the marker's graders have had their turn.
+    judged: bool = False
     failure: str = ""
     miss: CassetteMiss | None = None
 
@@ -121,12 +123,17 @@ class OpenItem:
         self, grader: Grader | Any, output: Any = None, *, name: str | None = None, required: bool = True
     ) -> Grade:
         """Grade an output, or the item's response; recorded, never raised."""
+        if self.judged:
+            raise MarkerError("llm_grade after the body of the test, where it decides nothing", where=self.item.nodeid)
         if output is None:
             if self.response is None:
                 raise MarkerError(
                     "llm_grade without an output", where=self.item.nodeid, fix={"pass": "llm_grade(grader, output)"}
                 )
             output = self.response
+        return self._grade(grader, output, name, required=required)
+
+    def _grade(self, grader: Grader | Any, output: Any, name: str | None = None, *, required: bool = True) -> Grade:
         judge = grader if isinstance(grader, Grader) else a_grader(grader)
         grade = _awaited(judge(output, self.draw.case))
         self.grades.append(
@@ -145,15 +152,16 @@ class OpenItem:
 
         That is the value of the fixture, which a project may have overridden.
         """
-        output = self.item.funcargs.get("llm_response")
-        if output is None:
+        self.judged = True
+        output = self.item.funcargs.get("llm_response", self.response)
+        if output is None and "llm_response" not in self.item.funcargs:
             return
         if isinstance(output, Response):
             self.response = output
         if self.draw.suite.validators[self.draw.variant] is not None:
             self.grades.insert(0, self._schema_grade(output))
         for one in self.draw.suite.graders:
-            self.grade(one, output)
+            self._grade(one, output)
 
     def _schema_grade(self, output: object) -> GradeRecord:
         valid, reason = None, "llm_response was overridden by something that has no schema"
@@ -200,7 +208,7 @@ class OpenItem:
             cassette=self.recorder.shown,
             used=tuple((one.identity, one.reply.slot, one.reply.number) for one in exchanges),
             sharing=draw.suite.samples,
-            ended=self.ended and not self.recorder.problems,
+            ended=self.ended and self.recorder.is_complete,
             miss=None if miss is None else MissRecord(kind=miss.kind, heading=miss.heading, change=miss.change),
         )
 

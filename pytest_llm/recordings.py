@@ -37,7 +37,7 @@ class Recordings:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._secrets = Secrets.of(os.environ)
+        self._seen: dict[str, str] = {}
         self._shelf = Shelf()
         self._folders: dict[Any, tuple[Path, str]] = {}
         self._interception: Interception | None = None
@@ -45,14 +45,25 @@ class Recordings:
 
     def scrub(self, text: str) -> str:
         """The text without the secrets of this process."""
-        return self._secrets.scrub(text)
+        return self._secrets().scrub(text)
 
-    def recover(self) -> None:
-        """Put what a killed recording run left behind into the cassettes. Raises LlmError where one is damaged."""
-        if self._settings.mode in ("record", "rerecord"):
-            from pytest_llm.cassettes.journal import recover
+    def scrub_json(self, value: dict[str, Any]) -> Any:
+        """The JSON value without the secrets of this process."""
+        return self._secrets().scrub_json(value)
 
-            recover(self._settings.state)
+    def _secrets(self) -> Secrets:
+        """Those of now, and those that were set before: an application may load its keys in the middle of a test."""
+        if self._settings.mode != "replay" or not self._seen:
+            self._seen.update(os.environ)
+        return Secrets.of(self._seen)
+
+    def recover(self) -> list[str]:
+        """Put what a killed recording run left behind into the cassettes; what there is to say about it."""
+        if self._settings.mode not in ("record", "rerecord"):
+            return []
+        from pytest_llm.cassettes.journal import recover
+
+        return recover(self._settings.state)
 
     def open(self, item: pytest.Function, draw: Draw) -> Recorder:
         """The recorder of an item."""
@@ -77,7 +88,7 @@ class Recordings:
         if self._interception is None:
             from pytest_llm.cassettes.interception import Interception
 
-            self._interception = Interception()
+            self._interception = Interception(refuse=self._settings.mode == "replay")
         self._interception.router.recorder = recorder
         if self._interception.enter() and self._settings.mode == "replay":
             for name in KEY_VARIABLES:
@@ -92,9 +103,9 @@ class Recordings:
             self._interception.router.recorder = None
         if aside:
             self._step_aside()
-        recorder.close(self._settings.state)
+        count = recorder.close(self._settings.state)
         if self._journal is not None:
-            self._journal.settle(recorder.path)
+            self._journal.settle(recorder.path, count)
 
     def finish(self) -> None:
         """Leave everything as it was before the first marked item."""

@@ -129,10 +129,11 @@ class Session:
         return self._suites[item.cls, item.function]
 
     def _is_adopted(self, functions: Sequence[pytest.Function]) -> bool:
-        """By a recording option, an ini key, or a cassette beside one of the tests."""
-        if self.settings.mode != "replay" or self.settings.base_url or self.settings.default_samples:
+        """By a recording option, an ini key, or a cassette under the root."""
+        said = self.settings
+        if said.mode != "replay" or said.base_url or said.default_samples or said.changes or said.json_file:
             return True
-        return any(cassette_folder(item).is_dir() for item in functions)
+        return any(cassette_folder(item).is_dir() for item in functions) or has_cassettes(said.root)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Refuse a run that has to ask a declared prompt and has no key, before it starts."""
@@ -212,7 +213,7 @@ class Session:
             pytest.fail(opened.failure, pytrace=False)
         return result
 
-    @pytest.hookimpl(wrapper=True)
+    @pytest.hookimpl(wrapper=True, tryfirst=True)  # around pytest's own treatment of xfail
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
@@ -222,7 +223,15 @@ class Session:
         if opened is None:
             return report
         error = call.excinfo.value if call.excinfo is not None else None
+        if error is None and report.when == "call" and opened.recorder.problems and report.passed:
+            # Swallowed in a unittest method, which has no pytest_pyfunc_call.
+            report.outcome, error = "failed", opened.recorder.problems[0]
+            report.longrepr = opened.failure = self._recordings.scrub(visible(str(error)))
         said = our_error(error)
+        if said is not None and hasattr(report, "wasxfail"):
+            # What was expected to fail is a judgement; here there was nothing to judge.
+            del report.wasxfail
+            report.outcome = "failed"
         if said is not None and call.excinfo is not None:
             text = self._told_once(said, item) if isinstance(said, CassetteMiss) else str(said)
             opened.miss = said if isinstance(said, CassetteMiss) else None
@@ -236,7 +245,7 @@ class Session:
         outcome = _settled(report, opened, error)
         if outcome is not None:
             result = opened.result(outcome)
-            setattr(report, REPORT_ATTRIBUTE, self._recordings.scrub(json.dumps(result.json)))
+            setattr(report, REPORT_ATTRIBUTE, json.dumps(self._recordings.scrub_json(result.json)))
             item.user_properties.extend(properties_of(result))  # JUnit takes them from the report of the teardown
         return report
 
@@ -266,10 +275,8 @@ class Session:
 
     def pytest_runtestloop(self) -> None:
         """Recover what a killed recording run left behind, before this one reads a cassette."""
-        try:
-            self._recordings.recover()
-        except LlmError as error:
-            raise pytest.UsageError(str(error)) from error
+        for told in self._recordings.recover():
+            self.config.issue_config_time_warning(pytest.PytestWarning(told), stacklevel=2)
 
     def pytest_sessionfinish(self) -> None:
         """Leave everything as it was."""

@@ -7,6 +7,7 @@ apart; the SDK's own retries are switched off, or they would multiply.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -115,10 +116,9 @@ def _wait(state: RetryCallState) -> float:
 
     error = state.outcome.exception() if state.outcome else None
     asked = getattr(getattr(error, "response", None), "headers", {}).get("retry-after", "")
-    try:
+    if re.fullmatch(r"\d{1,6}(\.\d+)?", asked):
         return min(float(asked), LONGEST_WAIT_S)
-    except ValueError:
-        return wait_random_exponential(multiplier=0.3, max=8)(state)
+    return wait_random_exponential(multiplier=0.3, max=8)(state)
 
 
 def failure(error: Exception, request: Request, base_url: str) -> CallFailed:

@@ -84,7 +84,8 @@ def read(text: str, path: str) -> dict[str, Entry]:
     Raises CassetteCorrupt for a file that is cut, mangled, in conflict, or from a newer version.
     """
     if "\n<<<<<<< " in text or text.startswith("<<<<<<< "):
-        raise _corrupt("there is a merge conflict in the cassette", path)
+        fix = {"keep one": "git checkout --ours -- {path}    (or --theirs)", "or ask again": RESTORE["or ask again"]}
+        raise _corrupt("there is a merge conflict in the cassette", path, fix)
     documents = _parsed(text, path)
     head = documents[0] if documents else None
     if not isinstance(head, dict) or "version" not in head:
@@ -154,8 +155,8 @@ def _parsed(text: str, path: str) -> list[JSON]:
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or str(error)
-        where = path if mark is None else f"{path}:{mark.line + 1}"
-        raise _corrupt(f"the cassette is no YAML: {problem}", where) from error
+        line = "" if mark is None else f" (line {mark.line + 1})"
+        raise _corrupt(f"the cassette is no YAML: {problem}{line}", path) from error
 
 
 def _dump(document: JSON) -> str:

@@ -18,6 +18,7 @@ from vcr.patch import CassettePatcherBuilder
 from pytest_llm.calls.transport import RECORDED_LATENCY_HEADER
 from pytest_llm.cassettes.document import content_of
 from pytest_llm.cassettes.identity import model_endpoint, record_of
+from pytest_llm.errors import CassetteMiss
 
 if TYPE_CHECKING:
     from pytest_llm.cassettes.document import StoredReply
@@ -27,18 +28,28 @@ _LOOPBACK = ("localhost", "127.0.0.1", "::1", "0.0.0.0")  # noqa: S104 - compare
 
 
 class Router(Cassette):  # type: ignore[misc] # vcrpy ships no types
-    """Looks like a cassette to vcrpy; while no item is open, everything passes through to the network."""
+    """Looks like a cassette to vcrpy.
 
-    def __init__(self) -> None:
+    While no item is open, requests pass through to the network; with `refuse`, as in replay, those that would have been
+    looked up do not.
+    """
+
+    def __init__(self, *, refuse: bool) -> None:
         super().__init__(path="<pytest-llm>")
         self.recorder: Recorder | None = None
+        self._refuse = refuse
 
     # vcrpy asks these, in this order, for every request of every HTTP library.
 
     def can_play_response_for(self, request: Any) -> bool:
         """Whether the request is answered from a recording. Raises CassetteMiss when it may not be asked."""
         request.pytest_llm = None
-        if self.recorder is None or not is_recorded(request.uri):
+        if not is_recorded(request.uri):
+            return False
+        if self.recorder is None:
+            if self._refuse:
+                told = f"{request.method} {urlsplit(request.uri).path} was asked between two tests, and not let through"
+                raise CassetteMiss(told, kind="blocked")
             return False
         ticket = self.recorder.take(record_of(request.method, request.uri, _bytes(request.body)))
         request.pytest_llm = (self.recorder, ticket)
@@ -76,8 +87,8 @@ class Router(Cassette):  # type: ignore[misc] # vcrpy ships no types
 class Interception:
     """vcrpy's patch, entered and left as a whole."""
 
-    def __init__(self) -> None:
-        self.router = Router()
+    def __init__(self, *, refuse: bool) -> None:
+        self.router = Router(refuse=refuse)
         self._patches: contextlib.ExitStack | None = None
 
     def enter(self) -> bool:

@@ -56,7 +56,7 @@ class Recorder:
         *,
         mode: Mode,
         slot: str,
-        secrets: Secrets,
+        secrets: Callable[[], Secrets],
         journal: Callable[[], Journal],
         shelf: store.Shelf,
     ) -> None:
@@ -72,6 +72,7 @@ class Recorder:
         self._journal = journal
         self._lock = threading.Lock()
         self._answered: Counter[str] = Counter()
+        self._open = 0
         self._found: dict[str, Entry] | None = None
         self._loaded = False
 
@@ -101,9 +102,17 @@ class Recorder:
                 self.exchanges.append(exchange)
         if reply is None and self.mode == "replay":
             raise self._miss(identity, request)
-        if reply is None and self.mode != "live":
-            self._secrets.refuse(request, self.shown)
+        if reply is None:
+            if self.mode != "live":
+                self._secrets().refuse(request, self.shown)
+            with self._lock:
+                self._open += 1
         return Ticket(identity=identity, request=request, reply=reply, started=time.monotonic())
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all that was asked was answered, so that what was not used is not needed."""
+        return self._open == 0 and not self.problems
 
     def knows(self, request: RequestRecord) -> bool:
         """Whether the next request of this form would be answered from the recording."""
@@ -132,10 +141,11 @@ class Recorder:
         if status >= 400:
             return
         kept = {name.lower(): value for name, value in headers.items() if name.lower() in KEPT_HEADERS}
-        body = self._secrets.scrub_json(body_of(content, kept.get("content-type", "")))
+        body = self._secrets().scrub_json(body_of(content, kept.get("content-type", "")))
         latency_ms = round((time.monotonic() - ticket.started) * 1000)
         source: Source = "asked" if self.mode == "live" else "recorded"
         with self._lock:
+            self._open -= 1
             self._answered[ticket.identity] += 1
             reply = StoredReply(
                 slot=self.slot,
@@ -150,14 +160,15 @@ class Recorder:
             if source == "recorded":
                 self._journal().write(self.path, ticket.identity, ticket.request, reply)
 
-    def close(self, state: Path) -> None:
-        """Put what was recorded into the cassette."""
+    def close(self, state: Path) -> int:
+        """Put what was recorded into the cassette; the number of exchanges."""
         added: dict[str, tuple[RequestRecord, list[StoredReply]]] = {}
         for exchange in self.exchanges:
             if exchange.source == "recorded":
                 added.setdefault(exchange.identity, (exchange.request, []))[1].append(exchange.reply)
         if added:
             store.merge(self.path, added, state)
+        return sum(len(replies) for _, replies in added.values())
 
     def _miss(self, identity: str, request: RequestRecord) -> CassetteMiss:
         why = explain_miss(self._found or {}, identity, request, self.slot, file_exists=self._found is not None)

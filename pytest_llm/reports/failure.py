@@ -9,6 +9,8 @@ from pytest_llm.calls import Response
 from pytest_llm.reports.text import one_line, visible
 from pytest_llm.results import GradeRecord
 
+MEND_GRADER = "\n  mend        the grader or the case, then run pytest: the recording replays"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
@@ -29,7 +31,7 @@ def failure_text(grades: Sequence[GradeRecord], response: Response | None, place
     blocks += [f"UNGRADED  {grade.name}: {grade.reason}" for grade in ungraded]
     if response is not None:
         blocks.append(_conversation(response))
-    blocks.append(_commands(place))
+    blocks.append(_commands(place) if failed else _recording(place) + MEND_GRADER)
     return visible("\n\n".join(blocks))
 
 
@@ -45,8 +47,12 @@ def _conversation(response: Response) -> str:
 
 
 def _commands(place: Place) -> str:
+    return f"{_recording(place)}\n  ask again   pytest --llm-rerecord {shell_word(place.nodeid)}"
+
+
+def _recording(place: Place) -> str:
     sample = f" #{place.sample}" if place.sample > 1 else ""
-    return f"  recording   {place.cassette}{sample}\n  ask again   pytest --llm-rerecord {shell_word(place.nodeid)}"
+    return f"  recording   {place.cassette}{sample}"
 
 
 def shell_word(text: str) -> str:

@@ -21,8 +21,6 @@ class Run:
     results: tuple[Result, ...]
     #: "replay", "record", "rerecord" or "live".
     mode: str = "replay"
-    #: How many marked items were collected, and then deselected.
-    deselected: int = 0
 
     def suites(self) -> list[SuiteSummary]:
         """A summary for every suite, and every variant in it, in the order of the run."""
@@ -92,7 +90,7 @@ class SuiteSummary:
 
 def write_run(run: Run) -> str:
     """The text of a run file: a header, then a line a result."""
-    head = {"version": VERSION, "mode": run.mode, "deselected": run.deselected, "results": len(run.results)}
+    head = {"version": VERSION, "mode": run.mode, "results": len(run.results)}
     lines = [head, *(result.json for result in run.results)]
     # ASCII, so that a lone surrogate in an output can be written, and no line ends early.
     return "".join(json.dumps(line, ensure_ascii=True) + "\n" for line in lines)
@@ -110,7 +108,7 @@ def read_run(text: str, where: str = "") -> Run:
         told = f"the run file is cut: {len(lines)} of {head.get('results')} results"
         raise RunFileError(told, where=where, fix=_DAMAGED)
     results = tuple(Result.of(line, f"{where}:{number}") for number, line in enumerate(lines, 2))
-    return Run(results=results, mode=str(head.get("mode")), deselected=int(head.get("deselected", 0)))
+    return Run(results=results, mode=str(head.get("mode")))
 
 
 def json_report(run: Run) -> str:
@@ -118,7 +116,6 @@ def json_report(run: Run) -> str:
     document = {
         "version": VERSION,
         "mode": run.mode,
-        "deselected": run.deselected,
         "suites": [suite.json for suite in run.suites()],
         "results": [result.json for result in run.results],
     }
