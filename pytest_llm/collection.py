@@ -141,7 +141,7 @@ def has_cassettes(root: Path) -> bool:
     for folder, inner, files in os.walk(root):
         inner[:] = [name for name in inner if not name.startswith(".") and name not in ("node_modules", "venv")]
         if "cassettes" in Path(folder).relative_to(root).parts and any(name.endswith(".yaml") for name in files):
-            found = sorted(name for name in files if name.endswith(".yaml"))[0]
+            found = min(name for name in files if name.endswith(".yaml"))
             with (Path(folder) / found).open("rb") as file:
                 if file.readline() == b"version: 1\n" and file.readline().startswith(b"rules: "):
                     return True

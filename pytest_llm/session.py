@@ -18,6 +18,7 @@ from pytest_llm.collection import (
     Suite,
     cassette_folder,
     draws,
+    has_cassettes,
     is_bare,
     read_cases,
     suite_of,

@@ -28,7 +28,8 @@ def _suite(suite: SuiteSummary) -> str:
     elif suite.samples > 1:
         size += f" × {suite.samples}"
     parts = [f"{size:<16}{suite.passed}/{suite.total} passed  {percent(suite.passed, suite.total)}"]
-    parts += [f"{count} {word}" for word, count in (("ungraded", suite.ungraded), ("errors", suite.errors)) if count]
+    parts += [f"{suite.ungraded} ungraded"] if suite.ungraded else []
+    parts += [f"{suite.errors} error{'' if suite.errors == 1 else 's'}"] if suite.errors else []
     parts += [f"{name} {mean:.3f} (mean of {count})" for name, (mean, count) in suite.scores.items()]
     return visible("   ".join(parts))
 

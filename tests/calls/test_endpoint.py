@@ -67,13 +67,17 @@ LOCAL = "  or, local   a server that wants none: OPENAI_API_KEY=none OPENAI_BASE
     [
         (
             Endpoint(),
-            "asking a model needs a key: OPENAI_API_KEY is not set\n  where       OpenAI's endpoint\n"
-            f"  set         OPENAI_API_KEY=<your key>\n{LOCAL}",
+            (
+                "asking a model needs a key: OPENAI_API_KEY is not set\n  where       OpenAI's endpoint\n"
+                f"  set         OPENAI_API_KEY=<your key>\n{LOCAL}"
+            ),
         ),
         (
             Endpoint(base_url="http://a/v1", api_key_env="MY_KEY"),
-            "asking a model needs a key: neither MY_KEY nor OPENAI_API_KEY is set\n  where       http://a/v1\n"
-            f"  set         MY_KEY=<your key>\n{LOCAL}",
+            (
+                "asking a model needs a key: neither MY_KEY nor OPENAI_API_KEY is set\n  where       http://a/v1\n"
+                f"  set         MY_KEY=<your key>\n{LOCAL}"
+            ),
         ),
     ],
 )

@@ -40,8 +40,10 @@ def test_only_an_assistant_message_that_says_and_calls_nothing_is_open():
     [
         (
             lambda: Message("boss", "x"),
-            "'boss' is not a role of a message\n  there is    system\n  there is    developer\n  there is    user\n"
-            "  there is    assistant\n  there is    tool",
+            (
+                "'boss' is not a role of a message\n  there is    system\n  there is    developer\n  there is    user\n"
+                "  there is    assistant\n  there is    tool"
+            ),
         ),
         (lambda: Message("tool"), 'a tool message without content\n  write       Message("tool", "…")'),
         (

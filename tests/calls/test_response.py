@@ -222,9 +222,9 @@ def test_the_answer_is_what_follows_the_last_mark(said, text, reasoning):
 # -- whatever else ----------------------------------------------------------------------------------------------
 
 KEYS = st.sampled_from(
-    "choices message content tool_calls function arguments name id finish_reason refusal reasoning model usage "
-    "prompt_tokens prompt_tokens_details output type summary text status incomplete_details reason call_id".split()
-)
+    ["choices", "message", "content", "tool_calls", "function", "arguments", "name", "id", "finish_reason", "refusal",
+     "reasoning", "model", "usage", "prompt_tokens", "output", "type", "summary", "text", "status", "call_id"]
+)  # fmt: skip
 KINDS = st.sampled_from(["message", "reasoning", "function_call", "output_text", "incomplete", "completed"])
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | KINDS
 SHAPES = st.recursive(
@@ -260,7 +260,12 @@ ODD = [None, "x", [], {}, {"text": 3}, [3, None, "x", {}], [{"type": "output_tex
         lambda odd: {"choices": odd},
         lambda odd: {"choices": [odd]},
         lambda odd: {"choices": [{"message": odd}]},
-        lambda odd: {"model": odd if odd != "x" else None, "usage": odd, "status": "incomplete", "incomplete_details": odd},
+        lambda odd: {
+            "model": odd if odd != "x" else None,
+            "usage": odd,
+            "status": "incomplete",
+            "incomplete_details": odd,
+        },
     ],
 )
 @pytest.mark.parametrize("api", ["chat", "responses"])

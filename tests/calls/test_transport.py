@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import time
+from types import SimpleNamespace
 
-import httpx
 import openai
 import pytest
 from model_server import completion, response
@@ -23,25 +23,17 @@ GOOD = (200, completion("hello"), {})
 DROP = "the connection is closed without a reply"
 
 
-def by_send(url, request, **options):
-    options = {"api_key": "none", **options}
-    with openai.OpenAI(base_url=url, **options) as client:
-        return send(client, request)
-
-
-def by_asend(url, request, **options):
-    options = {"api_key": "none", **options}
-
-    async def asked():
-        async with openai.AsyncOpenAI(base_url=url, **options) as client:
-            return await asend(client, request)
-
-    return asyncio.run(asked())
-
-
-@pytest.fixture(params=[by_send, by_asend], ids=["send", "asend"])
+@pytest.fixture(scope="module", params=["send", "asend"])
 def ask(request):
-    return request.param
+    """`ask(url, request, **options)` sends it; one HTTP client for all, since making one takes longer than a test."""
+    if request.param == "send":
+        with openai.OpenAI(api_key="none") as client:
+            yield lambda url, asked, **options: send(client.with_options(base_url=url, **options), asked)
+    else:
+        with asyncio.Runner() as runner:
+            client = openai.AsyncOpenAI(api_key="none")
+            yield lambda url, asked, **options: runner.run(asend(client.with_options(base_url=url, **options), asked))
+            runner.run(client.close())
 
 
 # -- what goes out and comes back -------------------------------------------------------------------------------
@@ -54,9 +46,7 @@ def ask(request):
         ("responses", "input", "/v1/responses", response("hello")),
     ],
 )
-def test_the_body_goes_out_as_it_is_also_what_the_sdk_does_not_know(
-    ask, answer_with, api, conversation, path, answer
-):
+def test_the_body_goes_out_as_it_is_also_what_the_sdk_does_not_know(ask, answer_with, api, conversation, path, answer):
     server = answer_with((200, answer, {}))
     body = {
         "model": "tiny",
@@ -138,11 +128,7 @@ class State:
 
 
 def refusal(headers):
-    reply = httpx.Response(429, headers=headers, request=httpx.Request("POST", "http://a/v1"))
-    return openai.RateLimitError("busy", response=reply, body=None)
-
-
-REPORTED = pytest.mark.xfail(reason="reported: time.sleep raises ValueError", raises=AssertionError)
+    return SimpleNamespace(response=SimpleNamespace(headers=headers))
 
 
 @pytest.mark.parametrize(
@@ -151,14 +137,14 @@ REPORTED = pytest.mark.xfail(reason="reported: time.sleep raises ValueError", ra
         (1, refusal({"retry-after": "0"}), 0, 0),
         (1, refusal({"retry-after": "7.5"}), 7.5, 7.5),
         (1, refusal({"retry-after": "3600"}), 30, 30),
-        (1, refusal({"retry-after": "inf"}), 30, 30),
-        pytest.param(1, refusal({"retry-after": "-1"}), 0, 30, marks=REPORTED),
-        pytest.param(1, refusal({"retry-after": "nan"}), 0, 30, marks=REPORTED),
+        (1, refusal({"retry-after": "inf"}), 0, 0.3),
+        (1, refusal({"retry-after": "nan"}), 0, 0.3),
+        (1, refusal({"retry-after": "-1"}), 0, 0.3),
         (1, refusal({"retry-after": "Wed, 21 Oct 2026 07:28:00 GMT"}), 0, 0.3),
         (1, refusal({}), 0, 0.3),
         (2, refusal({}), 0, 0.6),
         (9, refusal({}), 0, 8),
-        (1, openai.APIConnectionError(request=httpx.Request("POST", "http://a/v1")), 0, 0.3),
+        (1, ConnectionError("no reply, and so no header"), 0, 0.3),
     ],
 )
 def test_a_wait_is_never_longer_than_half_a_minute(tries, error, least, most):

@@ -134,9 +134,9 @@ def test_a_killed_recording_loses_at_most_the_reply_in_flight(tmp_path):
     )
     state = tmp_path / ".pytest_llm"
     assert subprocess.run([sys.executable, "-c", code, str(state)], check=False).returncode == -signal.SIGKILL
-    assert recover(state) == 10
+    assert recover(state) == ["10 exchanges of an earlier run, which was killed, were recovered"]
     assert len(stored(tmp_path / "0.yaml")) == len(stored(tmp_path / "1.yaml")) == 5
-    assert recover(state) == 0
+    assert recover(state) == []
     assert not list((state / "journals").glob("*.jsonl"))
 
 
@@ -145,7 +145,35 @@ def test_the_journal_of_a_living_process_is_left_alone(tmp_path):
     journal.write(Path(tmp_path / "x.yaml"), identity_of(ONE), ONE, reply())
     code = "import sys, pathlib, pytest_llm.cassettes.journal as j; print(j.recover(pathlib.Path(sys.argv[1])))"
     out = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
-    assert out.stdout.strip() == "0"
+    assert out.stdout.strip() == "[]"
     assert json.loads(journal.path.read_text())["identity"] == identity_of(ONE)
+    journal.settle(tmp_path / "x.yaml", 1)
     journal.close()
     assert not list((tmp_path / "journals").iterdir())
+
+
+def test_a_journal_stays_until_all_its_exchanges_are_in_their_cassettes(tmp_path):
+    """Also where another sample of the same case could be written."""
+    path, state = tmp_path / "x.yaml", tmp_path / ".pytest_llm"
+    path.write_text("damaged")
+    journal = Journal(state)
+    journal.write(path, identity_of(ONE), ONE, reply("1"))
+    journal.write(path, identity_of(ONE), ONE, reply("2"))
+    journal.settle(path, 1)
+    journal.close()
+    [told] = recover(state)
+    assert "wait in" in told
+    assert "does not begin with its version" in told
+    path.unlink()
+    assert recover(state) == ["2 exchanges of an earlier run, which was killed, were recovered"]
+    assert stored(path) == {(1, "1", 1): "hello", (1, "2", 1): "hello"}
+
+
+def test_a_repository_that_was_moved_recovers_into_itself(tmp_path):
+    journal = Journal(tmp_path / "old" / ".pytest_llm")
+    journal.write(tmp_path / "old" / "cassettes" / "x.yaml", identity_of(ONE), ONE, reply())
+    journal.close()
+    (tmp_path / "old").rename(tmp_path / "new")
+    recover(tmp_path / "new" / ".pytest_llm")
+    assert len(stored(tmp_path / "new" / "cassettes" / "x.yaml")) == 1
+    assert not (tmp_path / "old").exists()

@@ -68,6 +68,14 @@ def test_a_marker_that_cannot_be_meant_is_an_error_at_collection(collect, marker
             "@pytest.mark.llm(ask, cases=[{'q': 'x'}], graders=[contains('a')])\ndef test_it(llm_case): assert 1",
             "graders without a response to grade",
         ),
+        (
+            "@pytest.mark.llm(ask, cases=[{'q': 'x'}], schema=int)\ndef test_it(llm_case): assert 1",
+            "schema= without a response to validate",
+        ),
+        (
+            "@pytest.mark.llm(ask, cases=[{'q': 'x'}], schema=str)\ndef test_it(llm_response): ...",
+            "this test cannot fail*",
+        ),
         ("@pytest.mark.llm(schema=int)\ndef test_it(llm_calls): assert 1", "schema= is for the response of a prompt*"),
     ],
 )

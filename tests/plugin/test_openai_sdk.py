@@ -299,3 +299,85 @@ def test_it(llm_response): ...
     result = project.run()
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["equals: *Rome*", "UNGRADED  schema: llm_response was overridden *"])
+
+
+def test_a_swallowed_miss_of_a_unittest_method_fails_it(project):
+    project.write(
+        "test_it.py",
+        HEAD
+        + """
+import unittest
+@pytest.mark.llm(suite="unit")
+class TestIt(unittest.TestCase):
+    def test_it(self):
+        try: ask(openai.OpenAI(), "x")
+        except BaseException: pass
+""",
+    )
+    result = project.run()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["no recording for this request*"])
+
+
+def test_a_request_between_two_marked_tests_is_not_let_through(project, serve):
+    server = serve(lambda body, n: "x")
+    project.use(server)
+    project.write(
+        "test_it.py",
+        HEAD
+        + """
+@pytest.mark.llm(cases=[{"id": "a"}, {"id": "b"}])
+def test_it(llm_case): assert ask(openai.OpenAI(), llm_case.id)
+""",
+    )
+    project.record().assert_outcomes(passed=2)
+    project.write(
+        "conftest.py",
+        HEAD
+        + """
+def pytest_runtest_logfinish(nodeid):
+    if "a" in nodeid.split("[")[1]:
+        try: ask(openai.OpenAI(api_key="x"), "between")
+        except BaseException as error: print("SAID", error)
+""",
+    )
+    assert said(project.run("-s")) == ["POST /v1/chat/completions was asked between two tests, and not let through"]
+    assert len(server.requests) == 2
+
+
+def test_a_call_that_failed_keeps_what_was_recorded_for_it(project, serve):
+    """The application swallowed the failure, so what it did not use is not what it does not need."""
+    busy = (429, {"error": {"message": "x"}})
+    server = serve(lambda body, n: busy if n > 2 and body["messages"][0]["content"] == "b" else "x")
+    project.use(server)
+    project.write(
+        "test_it.py",
+        HEAD
+        + """
+@pytest.mark.llm
+def test_it():
+    client = openai.OpenAI(max_retries=0)
+    assert ask(client, "a")
+    try: ask(client, "b")
+    except openai.APIError: pass
+""",
+    )
+    project.record().assert_outcomes(passed=1)
+    project.run("--llm-rerecord").assert_outcomes(passed=1)
+    project.run().assert_outcomes(passed=1)
+
+
+def test_a_key_that_is_loaded_in_the_middle_of_a_test_is_kept_out_too(project, serve):
+    project.use(serve(lambda body, n: "echo q7w8e9r0t1y2u3"))
+    project.write(
+        "test_it.py",
+        HEAD
+        + """
+@pytest.mark.llm
+def test_it(monkeypatch):
+    monkeypatch.setenv("SHOP_TOKEN", "q7w8e9r0t1y2u3")
+    assert ask(openai.OpenAI(), "a")
+""",
+    )
+    project.record().assert_outcomes(passed=1)
+    assert "<secret:SHOP_TOKEN>" in next(iter(project.cassettes().values()))

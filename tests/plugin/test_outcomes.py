@@ -243,3 +243,53 @@ def test_it(llm_response, llm_case): assert llm_case.expected == llm_response.te
     assert 'name="llm_grade_contains" value="True"' in junit
     assert (project.path / ".pytest_llm" / "last-run.jsonl").exists()
     project.run("-m", "tag_vip").assert_outcomes(failed=1, deselected=1)
+
+
+def test_what_could_not_be_judged_is_no_expected_failure(project):
+    """xfail says that a judgement is known; without a recording there is none."""
+    project.write(
+        "test_it.py",
+        PROMPT
+        + """
+@pytest.mark.xfail(reason="known")
+@pytest.mark.llm(ask, cases=CASES)
+def test_setup(llm_response): assert llm_response
+@pytest.mark.xfail(reason="known")
+@pytest.mark.llm(cases=CASES)
+def test_body(llm_case): ask.ask(q="x")
+""",
+    )
+    project.run().assert_outcomes(errors=1, failed=1)
+
+
+def test_a_response_fetched_in_the_body_is_graded_too(paris):
+    result = paris("""
+@pytest.mark.llm(ask.replace(schema={"type": "object"}), cases=CASES)
+def test_late(request): assert request.getfixturevalue("llm_response").text == "Paris"
+""")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["schema: the output does not conform"])
+
+
+def test_an_override_that_gives_nothing_is_ungraded(paris):
+    result = paris("""
+@pytest.fixture
+def llm_response(): return None
+@pytest.mark.llm(ask, cases=CASES, graders=[contains("Paris")])
+def test_it(llm_response): ...
+""")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["UNGRADED  contains: *", "  mend        the grader or the case*"])
+
+
+def test_a_grade_after_the_body_is_an_error(paris):
+    result = paris("""
+@pytest.fixture
+def late(llm_grade):
+    yield
+    llm_grade(contains("x"), "y")
+@pytest.mark.llm(ask, cases=CASES)
+def test_it(llm_response, late): assert llm_response.text
+""")
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["llm_grade after the body of the test, where it decides nothing"])

@@ -72,3 +72,26 @@ def test_a_recording_option_adopts_it_and_cassettes_keep_it_adopted(project, ser
     project.forget_key()
     project.run("-W", "error").assert_outcomes(passed=1)
     assert len(server.requests) == 1
+
+
+def test_an_empty_bare_test_of_a_strange_project_is_nothing_to_us(project):
+    project.write("test_bare.py", "import pytest\n@pytest.mark.llm\ndef test_todo(): pass\n")
+    project.run().assert_outcomes(passed=1, warnings=1)
+
+
+def test_a_cassette_anywhere_under_the_root_means_that_the_project_uses_us(project, serve):
+    """Also for a test that has none: it must not reach the network because it was selected alone."""
+    server = serve(lambda body, n: "live")
+    project.use(server)
+    project.write("a/test_bare.py", BARE)
+    project.record().assert_outcomes(passed=1)
+    project.write("b/test_new.py", BARE)
+    project.run("b/test_new.py").assert_outcomes(failed=1)
+    assert len(server.requests) == 1
+
+
+def test_doctests_in_a_marked_module_are_left_alone(project):
+    project.write(
+        "mod.py", 'import pytest\npytestmark = pytest.mark.llm\ndef f():\n    """\n    >>> 1\n    1\n    """\n'
+    )
+    project.run("--doctest-modules").assert_outcomes(passed=1)

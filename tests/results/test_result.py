@@ -1,0 +1,135 @@
+"""Results: an item's outcome from its grades, and one JSON form that reads back as it was."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+
+import pytest
+
+from pytest_llm.errors import RunFileError
+from pytest_llm.results import GradeRecord, MissRecord, Result, outcome_of
+
+PASSED = GradeRecord(name="a", passed=True)
+FAILED = GradeRecord(name="a", passed=False)
+SCORED = GradeRecord(name="a", score=0.2)
+UNGRADED = GradeRecord(name="a", reason="no context")
+
+
+def optional(grade):
+    return GradeRecord(name=grade.name, score=grade.score, passed=grade.passed, required=False)
+
+
+@pytest.mark.parametrize(
+    ("grades", "body_failed", "outcome"),
+    [
+        ([], False, "passed"),
+        ([], True, "failed"),
+        ([PASSED, SCORED], False, "passed"),
+        ([PASSED, FAILED], False, "failed"),
+        ([PASSED, UNGRADED], False, "ungraded"),
+        ([UNGRADED, FAILED], False, "failed"),
+        ([UNGRADED], True, "failed"),
+        ([PASSED], True, "failed"),
+        ([GradeRecord(name="a", score=0.2, passed=False)], False, "failed"),
+        ([optional(FAILED), optional(UNGRADED)], False, "passed"),
+        ([optional(FAILED), UNGRADED], False, "ungraded"),
+    ],
+)
+def test_an_item_passes_if_its_body_and_every_required_grade_pass(grades, body_failed, outcome):
+    assert outcome_of(iter(grades), body_failed=body_failed) == outcome
+
+
+@pytest.mark.parametrize(
+    ("grade", "ungraded"),
+    [
+        (UNGRADED, True),
+        (SCORED, False),
+        (FAILED, False),
+        (PASSED, False),
+        (GradeRecord(name="a", score=0.0), False),
+    ],
+)
+def test_ungraded_is_neither_decided_nor_measured(grade, ungraded):
+    assert grade.is_ungraded == ungraded
+
+
+FULL = Result(
+    nodeid="test_x.py::test_x[oak]",
+    suite="orders",
+    outcome="failed",
+    case="oak",
+    tags=("vip",),
+    grades=(GradeRecord(name="exact", score=0.5, passed=False, reason="no", required=False),),
+    usage={"total_tokens": 18},
+    used=(("3f", "1", 1),),
+    miss=MissRecord(kind="stale", heading="h", change="c"),
+)
+
+
+def test_the_json_form_names_every_field_and_nothing_else():
+    found = json.loads(json.dumps(FULL.json))
+    assert list(found) == [field.name for field in fields(Result)]
+    assert found["grades"] == [{"name": "exact", "score": 0.5, "passed": False, "reason": "no", "required": False}]
+    assert found["miss"] == {"kind": "stale", "heading": "h", "change": "c"}
+    assert (found["used"], found["tags"], found["usage"]) == ([["3f", "1", 1]], ["vip"], {"total_tokens": 18})
+    assert Result.of(found) == FULL
+
+
+def test_what_a_line_does_not_say_has_its_default():
+    small = {"nodeid": "test_x.py::test_x", "suite": "test_x", "outcome": "passed"}
+    assert Result.of(small) == Result(nodeid="test_x.py::test_x", suite="test_x", outcome="passed")
+
+
+def test_keys_of_later_versions_are_passed_over():
+    assert Result.of({**FULL.json, "colour": "red"}) == FULL
+
+
+@pytest.mark.xfail(reason="reported: refused in grades and misses", raises=RunFileError)
+@pytest.mark.parametrize("key", ["grades", "miss"])
+def test_keys_of_later_versions_are_passed_over_inside_too(key):
+    data = json.loads(json.dumps(FULL.json))
+    (data["grades"][0] if key == "grades" else data["miss"])["colour"] = "red"
+    assert Result.of(data) == FULL
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"grades": 3}, "TypeError"),
+        ({"grades": [{"score": 1}]}, "TypeError"),
+        ({"grades": ["exact"]}, "TypeError"),
+        ({"used": [["3f", "1"]]}, "ValueError"),
+        ({"used": [3]}, "TypeError"),
+        ({"tags": 3}, "TypeError"),
+        ({"miss": {}}, "TypeError"),
+    ],
+)
+def test_a_damaged_result_is_refused_with_its_place(change, said):
+    with pytest.raises(RunFileError, match=f"^a result cannot be read: {said}: ") as caught:
+        Result.of({**FULL.json, **change}, "last-run.jsonl:7")
+    assert str(caught.value).endswith("\n  where       last-run.jsonl:7")
+
+
+@pytest.mark.parametrize("data", [None, 3, "nodeid", [], {}, {"nodeid": "a", "suite": "b"}])
+def test_what_is_no_result_at_all_is_refused(data):
+    with pytest.raises(RunFileError, match=r"^a result cannot be read: TypeError: .*\Z"):
+        Result.of(data)
+
+
+@pytest.mark.xfail(reason="reported: accepted, and the summary raises TypeError or AttributeError")
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"suite": 3},
+        {"outcome": "fine"},
+        {"sample": [1]},
+        {"usage": None},
+        {"replayed": "x"},
+        {"grades": [{"name": "a", "score": "x"}]},
+        {"miss": {"kind": "stale", "change": 3}},
+    ],
+)
+def test_a_value_of_another_type_is_refused(change):
+    with pytest.raises(RunFileError):
+        Result.of({**FULL.json, **change})

@@ -1,0 +1,217 @@
+"""Runs: text and back without loss, refused when damaged, and summed up by suite and variant."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_llm.errors import RunFileError
+from pytest_llm.results import GradeRecord, MissRecord, Result, Run, SuiteSummary, json_report, read_run, write_run
+
+# -- text and back ----------------------------------------------------------------------------------------------
+
+
+def joined(text):
+    """Two halves of a pair beside each other are one character to JSON, as they are to UTF-16."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+
+
+odd = st.sampled_from(
+    ["\ud800", "\udfff", "\u2028", "\x85", "\x1c", "\r\n", "\x00", "\x1b[2J", "\u202e", "\ufeff", '"\\']
+)
+texts = st.builds(lambda *parts: joined("".join(parts)), st.text(st.characters(), max_size=5), odd, st.text(max_size=5))
+counts = st.integers(0, 10**20)
+numbers = st.none() | st.floats(0, 1)
+grades = st.builds(
+    GradeRecord, name=texts, score=numbers, passed=st.none() | st.booleans(), reason=texts, required=st.booleans()
+)
+results = st.builds(
+    Result,
+    nodeid=texts,
+    suite=texts,
+    outcome=st.sampled_from(["passed", "failed", "ungraded", "error"]),
+    case=st.none() | texts,
+    tags=st.lists(texts, max_size=2).map(tuple),
+    grades=st.lists(grades, max_size=2).map(tuple),
+    output=st.none() | texts,
+    failure=texts,
+    usage=st.dictionaries(texts, counts, max_size=2),
+    cost_usd=numbers,
+    used=st.lists(st.tuples(texts, texts, counts), max_size=2).map(tuple),
+    ended=st.booleans(),
+    miss=st.none() | st.builds(MissRecord, kind=texts, heading=texts, change=texts),
+)
+
+
+@given(st.lists(results, max_size=3).map(tuple), st.sampled_from(["replay", "record", "rerecord", "live"]))
+def test_every_run_reads_back_as_it_was(some, mode):
+    run = Run(results=some, mode=mode)
+    text = write_run(run)
+    assert read_run(text) == run
+    assert text.isascii()
+    assert len(text.splitlines()) == 1 + len(some)
+    assert json.loads(json_report(run))["results"] == [json.loads(line) for line in text.splitlines()[1:]]
+
+
+ONE = Result(nodeid="test_x.py::test_x[oak]", suite="orders", outcome="passed", case="oak")
+GOOD = write_run(Run(results=(ONE, ONE)))
+HEAD, LINE, _ = GOOD.splitlines(keepends=True)
+
+
+def test_a_run_file_begins_with_what_it_holds():
+    assert HEAD == '{"version": 1, "mode": "replay", "results": 2}\n'
+
+
+def test_what_later_versions_add_to_the_head_is_passed_over():
+    assert read_run(GOOD.replace('"mode"', '"colour": "red", "mode"', 1)) == read_run(GOOD)
+
+
+MENDED = "  run         pytest again; the run file is made anew each time"
+HEADLESS = f"the run file has no header of a version that this release reads\n  where       x.jsonl\n{MENDED}"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", HEADLESS),
+        ("[]\n", HEADLESS),
+        ("null\n", HEADLESS),
+        (LINE, HEADLESS),
+        (GOOD.replace('"version": 1', '"version": 2'), HEADLESS),
+        (HEAD, f"the run file is cut: 0 of 2 results\n  where       x.jsonl\n{MENDED}"),
+        (HEAD + LINE, f"the run file is cut: 1 of 2 results\n  where       x.jsonl\n{MENDED}"),
+        (GOOD + LINE, f"the run file is cut: 3 of 2 results\n  where       x.jsonl\n{MENDED}"),
+        ('{"version": 1}\n', f"the run file is cut: 0 of None results\n  where       x.jsonl\n{MENDED}"),
+        ("pytest\n", "a line is no JSON: Expecting value: line 1 column 1 (char 0)\n  where       x.jsonl:1\n"),
+        (GOOD[:-9], "a line is no JSON: "),
+        (HEAD + LINE + "{}\n", "a result cannot be read: TypeError: "),
+        (HEAD + LINE + "3\n", "a result cannot be read: TypeError: argument of type 'int' is not"),
+        (
+            json_report(Run(results=(ONE,))),
+            (
+                "this is a document of --llm-json, and no run file\n  where       x.jsonl\n"
+                "  read        that of the run: .pytest_llm/last-run.jsonl"
+            ),
+        ),
+    ],
+)
+def test_a_damaged_run_file_says_what_is_wrong_and_how_to_get_a_new_one(text, said):
+    with pytest.raises(RunFileError, match=f"^{re.escape(said)}"):
+        read_run(text, "x.jsonl")
+
+
+@pytest.mark.parametrize(("text", "line"), [("x\n" + GOOD, 1), (GOOD[:-9], 3), (HEAD + LINE + "{}\n", 3)])
+def test_a_damaged_line_is_named_by_its_number(text, line):
+    with pytest.raises(RunFileError, match=f"where       x.jsonl:{line}(\n|$)"):
+        read_run(text, "x.jsonl")
+
+
+@pytest.mark.xfail(reason="reported: json.loads raises RecursionError", raises=RecursionError)
+def test_a_line_nested_too_deep_is_damaged():
+    with pytest.raises(RunFileError):
+        read_run("[" * 100_000)
+
+
+# -- summaries --------------------------------------------------------------------------------------------------
+
+
+def item(case, outcome="passed", sample=1, suite="orders", variant=None, grades=()):
+    return Result(
+        nodeid=f"{case}-{sample}",
+        suite=suite,
+        outcome=outcome,
+        case=case,
+        sample=sample,
+        variant=variant,
+        grades=tuple(grades),
+    )
+
+
+def test_outcomes_are_counted_apart():
+    outcomes = ["passed", "failed", "failed", "ungraded", "ungraded", "ungraded", "error"]
+    run = Run(results=tuple(item(str(number), outcome) for number, outcome in enumerate(outcomes)))
+    assert run.suites() == [
+        SuiteSummary(
+            name="orders",
+            variant=None,
+            cases=7,
+            samples=1,
+            total=7,
+            passed=1,
+            failed=2,
+            ungraded=3,
+            errors=1,
+            scores={},
+        )
+    ]
+
+
+def test_suites_and_their_variants_are_summed_up_apart_in_the_order_of_the_run():
+    run = Run(
+        results=(
+            item("a", suite="mails", variant="small"),
+            item("a", suite="mails", variant="big"),
+            item("a"),
+            item("b", suite="mails", variant="small"),
+        )
+    )
+    found = [(suite.name, suite.variant, suite.cases) for suite in run.suites()]
+    assert found == [("mails", "small", 2), ("mails", "big", 1), ("orders", None, 1)]
+
+
+@pytest.mark.parametrize(
+    ("items", "cases", "samples"),
+    [
+        ([("a", 1)], 1, 1),
+        ([(None, 1)], 1, 1),
+        ([(case, sample) for case in "ab" for sample in (1, 2, 3)], 2, 3),
+        ([("a", 1), ("a", 2), ("b", 1)], 2, None),
+        ([("a", 1), ("a", 1)], 1, None),  # a parameter of the test's own
+    ],
+)
+def test_samples_are_told_where_every_case_has_as_many(items, cases, samples):
+    [suite] = Run(results=tuple(item(case, sample=sample) for case, sample in items)).suites()
+    assert (suite.cases, suite.samples, suite.total) == (cases, samples, len(items))
+
+
+def test_a_mean_is_told_of_graders_that_decide_nothing_by_themselves():
+    graded = [
+        item("a", grades=[GradeRecord(name="close", score=0.5), GradeRecord(name="exact", score=1, passed=True)]),
+        item("b", grades=[GradeRecord(name="close", score=1.0), GradeRecord(name="judge")]),
+        item("c", grades=[GradeRecord(name="close"), GradeRecord(name="zero", score=0.0)]),
+    ]
+    [suite] = Run(results=tuple(graded)).suites()
+    assert suite.scores == {"close": (0.75, 2), "zero": (0.0, 1)}
+
+
+def test_an_empty_run_has_no_suites():
+    assert Run(results=()).suites() == []
+
+
+def test_the_json_report_is_one_document():
+    run = Run(results=(item("a", grades=[GradeRecord(name="close", score=0.5)]),), mode="live")
+    text = json_report(run)
+    assert text.endswith("}\n")
+    assert json.loads(text) == {
+        "version": 1,
+        "mode": "live",
+        "suites": [
+            {
+                "suite": "orders",
+                "variant": None,
+                "cases": 1,
+                "samples": 1,
+                "total": 1,
+                "passed": 1,
+                "failed": 0,
+                "ungraded": 0,
+                "errors": 0,
+                "scores": {"close": {"mean": 0.5, "count": 1}},
+            }
+        ],
+        "results": [json.loads(json.dumps(run.results[0].json))],
+    }
