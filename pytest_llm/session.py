@@ -221,7 +221,9 @@ class Session:
         """Say failures of ours without our traceback, and put the result on the report."""
         report = yield
         opened = item.stash.get(OPEN, None)
-        if opened is None:
+        if opened is None:  # not ours, or closed: then only a mistake in a fixture's teardown is left to be told
+            said = our_error(call.excinfo.value) if call.excinfo is not None and DRAW in item.stash else None
+            report.longrepr = report.longrepr if said is None else self._recordings.scrub(visible(str(said)))
             return report
         error = call.excinfo.value if call.excinfo is not None else None
         if error is None and report.when == "call" and opened.recorder.problems and report.passed:

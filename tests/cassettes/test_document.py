@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -39,6 +40,13 @@ def test_the_file_is_meant_to_be_read():
         "responses:\n- slot: '1'\n  number: 1\n  status: 200\n  latency_ms: 84\n"
         "  headers:\n    content-type: application/json\n  json:\n    text: hello\n---\nend: 1\n"
     )
+
+
+def test_a_latency_that_is_not_known_is_not_written():
+    unknown = replace(reply(), latency_ms=None)
+    written = entry({"a": 1}, unknown)
+    assert "latency_ms" not in write([written])
+    assert read(write([written]), "x.yaml")[written.identity].replies["1", 1] == unknown
 
 
 def test_replies_are_in_the_order_of_their_slots():
@@ -100,6 +108,8 @@ GOOD = write([entry({"a": 1}, reply()), entry({"b": 1}, reply())])
         (GOOD.replace("number: 1", "count: 1", 1), "mangled"),
         (GOOD.replace("slot: '1'", "slot: 1", 1), "mangled"),
         (GOOD.replace("responses:", "replies:", 1), "mangled"),
+        (re.sub("identity: .*", "identity: 3", GOOD, count=1), "mangled"),
+        (re.sub("  method: .*\\n(  .*\\n)+", "- 3\\n", GOOD, count=1), "mangled"),
         (GOOD.replace("headers:", "text: x\n  headers:", 1), "occurs twice"),
     ],
 )

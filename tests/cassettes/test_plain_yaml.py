@@ -109,6 +109,7 @@ def test_what_a_person_made_of_a_file_is_read_as_pyyaml_reads_it_or_not_at_all(t
         "a: 'x'y'\n", "a: 0x1f\n", "a: 1_000\n", "a: 2026-01-01\n", "a: yes\n", "a: |2\n   x\n", "a: |\n\n",
         "a: |\n   x\n", "a:\n", "a:\nb: 1\n", "a: 1\n  b: 2\n", "- a\nb: 1\n", "yes: 1\n", "a: 1\na: 2\n",
         "\t\n", "'a': 1\n",
+        "a:\n  - x\n- y\n", "- a:\n    - x\n  - y\n",
         "a\x85: 1\n", "a: " + "\n", "- \n", "x\n",
     ],
 )  # fmt: skip

@@ -42,8 +42,11 @@ def test_short_values_words_and_other_variables_are_no_secrets():
         ("AIza" + "a1" * 17 + "b", "google-key"),
         ("hf_" + "aB1" * 11, "huggingface-token"),
         ("ghp_" + "aB1c" * 9, "github-token"),
+        *((f"gh{kind}_" + "aB1c" * 9, "github-token") for kind in "ousr"),
+        ("github_pat_" + "aB1c" * 10, "github-token"),
         ("xoxb-1234567890-abc", "slack-token"),
         ("AKIAABCDEFGHIJKLMNOP", "aws-key-id"),
+        ("ASIAABCDEFGHIJKLMNOP", "aws-key-id"),
         ("eyJhbGciOiJI.eyJzdWIiOiIx.c2lnbmF0dXJlLXBhcnQ", "json-web-token"),
     ],
 )

@@ -82,6 +82,8 @@ def test_the_nearest_recorded_request_is_compared_and_one_of_the_same_sample_pre
         (request(), request(seed=1), "seed nothing → 1"),
         (request(user="a"), request(user="b"), 'user message "a" → "b"'),
         (request(flag=True), request(flag=1), "flag true → 1"),
+        (request(), {**request(), "url": "responses"}, 'url "chat/completions" → "responses"'),
+        ({"method": "GET", "url": "x", "text": "a"}, {"method": "GET", "url": "x", "text": "b"}, 'text "a" → "b"'),
         (request(tools=[]), request(tools=[{"name": "x"}]), 'tools [] → nothing, tools/0/name nothing → "x"'),
     ],
 )

@@ -120,3 +120,25 @@ def test_a_case_file_that_is_not_there_or_no_text(tmp_path):
 def test_a_csv_line_may_be_blank(tmp_path):
     (tmp_path / "cases.csv").write_text("id,x\n\na,1\n")
     assert json.dumps([case.id for case in load_cases(tmp_path / "cases.csv")]) == '["a"]'
+
+
+@pytest.mark.xfail(reason="reported: another exception than CaseError, or none")
+@pytest.mark.parametrize(
+    "text",
+    [
+        "- id: a\n  id: b\n  x: 1\n",
+        "- x: 0b_\n",
+        "- x: " + "9" * 5000,
+        "- x: !!timestamp 2025-13-45\n",
+        "- x: !!set {a, b}\n",
+        "- x: .nan\n",
+        "- x: {1: a, b: c}\n",
+        "- &a\n  x: *a\n",
+        "[" * 500,
+    ],
+    ids=["twice", "digits", "long", "date", "set", "nan", "keys", "circle", "deep"],
+)
+def test_yaml_that_jsonl_could_not_say_is_refused(tmp_path, text):
+    (tmp_path / "cases.yaml").write_text(text)
+    with pytest.raises(CaseError):
+        load_cases(tmp_path / "cases.yaml")

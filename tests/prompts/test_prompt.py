@@ -158,6 +158,29 @@ def test_a_seed_of_its_own_for_every_case_and_sample():
     assert prompt(seed=7).render(email="a").body["seed"] == 7
 
 
+def test_tools_and_their_results_are_part_of_the_conversation():
+    call = {"id": "c1", "type": "function", "function": {"name": "stock", "arguments": "{}"}}
+    one = prompt(
+        user=None,
+        messages=[
+            Message("user", "{{ email }}", name="ann"),
+            Message("assistant", tool_calls=(call,)),
+            Message("tool", "{{ count }}", tool_call_id="c1"),
+        ],
+        tools=[{"type": "function", "function": {"name": "stock"}}],
+    )
+    assert one.variables == {"email", "count"}
+    assert one.render(email="x", count=12).body == {
+        "model": "tiny",
+        "messages": [
+            {"role": "user", "content": "x", "name": "ann"},
+            {"role": "assistant", "content": None, "tool_calls": [call]},
+            {"role": "tool", "content": "12", "tool_call_id": "c1"},
+        ],
+        "tools": [{"type": "function", "function": {"name": "stock"}}],
+    }
+
+
 # -- versions ---------------------------------------------------------------------------------------------------
 
 CHANGES = [
@@ -314,3 +337,36 @@ def test_a_prompt_file_that_cannot_be_read_says_where(tmp_path, text, said):
 def test_a_prompt_file_that_is_not_there(tmp_path):
     with pytest.raises(PromptError, match="cannot be read"):
         Prompt.load(tmp_path / "none.md")
+
+
+# -- reported ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.xfail(reason="reported: another exception than PromptError")
+@pytest.mark.parametrize(
+    "line",
+    ["examples: 3", "examples: [3]", "tools: 3", "3: x", "api: [chat]", "temperature: 2025-13-45", "temperature: 0b_"],
+)
+def test_front_matter_of_another_shape_is_refused(tmp_path, line):
+    (tmp_path / "p.md").write_text(f"---\nname: p\nmodel: m\n{line}\n---\nx")
+    with pytest.raises(PromptError):
+        Prompt.load(tmp_path / "p.md")
+
+
+@pytest.mark.xfail(reason="reported: ValueError, when the reply is there", raises=ValueError)
+def test_an_empty_mark_before_the_answer_is_refused():
+    with pytest.raises(PromptError):
+        answered(prompt(answer_after=""), "x", email="x")
+
+
+@pytest.mark.xfail(reason="reported: RecursionError", raises=RecursionError)
+@pytest.mark.parametrize("user", ["{% macro a() %}{{ a() }}{% endmacro %}{{ a() }}", "{{" + "(" * 3000])
+def test_a_template_without_an_end_is_refused(user):
+    with pytest.raises(PromptError):
+        prompt(user=user).render()
+
+
+@pytest.mark.xfail(reason="reported: the name is lost", raises=AssertionError)
+def test_replacing_the_system_message_leaves_the_user_message_as_it_is():
+    one = prompt(user=None, messages=[Message("user", "x", name="ann")])
+    assert one.replace(system="s").messages[-1] == Message("user", "x", name="ann")

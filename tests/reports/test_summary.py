@@ -38,7 +38,7 @@ def test_one_of_each():
 def test_failed_is_what_is_left_and_ungraded_and_errors_are_named():
     outcomes = ["passed", "failed", "ungraded", "ungraded", "error"]
     assert told(*(item(str(number), outcome) for number, outcome in enumerate(outcomes))) == (
-        "orders   5 cases         1/5 passed  20.0 %   2 ungraded   1 errors\n"
+        "orders   5 cases         1/5 passed  20.0 %   2 ungraded   1 error\n"
         "5 exchanges replayed, nothing asked"
     )  # fmt: skip
 
