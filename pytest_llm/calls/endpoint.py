@@ -70,7 +70,7 @@ def client_for(endpoint: Endpoint) -> OpenAI:
     return _client(endpoint.base_url, endpoint.key())
 
 
-@functools.lru_cache(maxsize=8)
+@functools.cache  # never evicted: a client that is forgotten leaves its connections open
 def _client(base_url: str | None, key: str) -> OpenAI:
     from openai import OpenAI
 

@@ -64,4 +64,7 @@ class Message:
             raise PromptError(f"a message has no key {unknown[0]!r}", instead=_KEYS)
         if "role" not in value:
             raise PromptError(f"a message without a role: {dict(value)!r}", fix={"add": '"role": "user"'})
-        return cls(**{**value, "tool_calls": tuple(value.get("tool_calls") or ())})
+        calls = value.get("tool_calls") or ()
+        if not isinstance(calls, list | tuple):
+            raise PromptError(f"tool_calls is a list, not {calls!r}")
+        return cls(**{**value, "tool_calls": tuple(calls)})

@@ -173,14 +173,14 @@ def _chat_parts(data: Mapping[str, JSON]) -> _Parts:
         _text(message.get("content")) or "",
         _text(message.get("reasoning_content")) or _text(message.get("reasoning")),
         _text(message.get("refusal")),
-        tuple(calls) if isinstance(calls, list) else (),
+        tuple(_list(calls)),
         _text(choice.get("finish_reason")),
     )
 
 
 def _responses_parts(data: Mapping[str, JSON]) -> _Parts:
-    items = [item for item in data.get("output") or () if isinstance(item, Mapping)]
-    parts = [part for item in items if item.get("type") == "message" for part in item.get("content") or ()]
+    items = [item for item in _list(data.get("output")) if isinstance(item, Mapping)]
+    parts = [part for item in items if item.get("type") == "message" for part in _list(item.get("content"))]
     calls = tuple(
         {
             "id": item.get("call_id"),
@@ -190,7 +190,7 @@ def _responses_parts(data: Mapping[str, JSON]) -> _Parts:
         for item in items
         if item.get("type") == "function_call"
     )
-    thoughts = [part for item in items if item.get("type") == "reasoning" for part in item.get("summary") or ()]
+    thoughts = [part for item in items if item.get("type") == "reasoning" for part in _list(item.get("summary"))]
     return (
         _joined(parts, "output_text", "text") or "",
         _joined(thoughts, "summary_text", "text"),
@@ -222,7 +222,7 @@ def _tool_call(call: JSON) -> ToolCall:
     text = _text(function.get("arguments")) or ""
     try:
         arguments = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         arguments = None
     id_ = _text(call.get("id")) if isinstance(call, Mapping) else None
     return ToolCall(name=_text(function.get("name")) or "", arguments=arguments, arguments_text=text, id=id_)
@@ -231,6 +231,10 @@ def _tool_call(call: JSON) -> ToolCall:
 def _first(items: JSON) -> Mapping[str, JSON]:
     found = items[0] if isinstance(items, list) and items else None
     return found if isinstance(found, Mapping) else {}
+
+
+def _list(value: JSON) -> list[JSON]:
+    return value if isinstance(value, list) else []
 
 
 def _text(value: JSON) -> str | None:

@@ -46,7 +46,9 @@ def send(client: OpenAI, request: Request) -> Reply:
             with attempt:
                 raw = _resource(client, request).create(**_arguments(request))
     except openai.APIError as error:
-        raise failure(error, request, str(client.base_url)) from error
+        raise failure(error, request, str(client.base_url), client.api_key) from error
+    except (TypeError, ValueError) as error:  # a lone surrogate, NaN, an object: no JSON can hold it
+        raise CallFailed(f"the request cannot be sent: {error}", where=f"model {request.model!r}") from error
     return _reply(raw, request)
 
 
@@ -60,7 +62,9 @@ async def asend(client: AsyncOpenAI, request: Request) -> Reply:
             with attempt:
                 raw = await _resource(client, request).create(**_arguments(request))
     except openai.APIError as error:
-        raise failure(error, request, str(client.base_url)) from error
+        raise failure(error, request, str(client.base_url), client.api_key) from error
+    except (TypeError, ValueError) as error:  # a lone surrogate, NaN, an object: no JSON can hold it
+        raise CallFailed(f"the request cannot be sent: {error}", where=f"model {request.model!r}") from error
     return _reply(raw, request)
 
 
@@ -81,7 +85,7 @@ def _reply(raw: Any, request: Request) -> Reply:
     http = raw.http_response
     try:
         data = json.loads(http.content)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CallFailed(
             f"the endpoint answered {http.status_code} with something that is no JSON: {http.text[:80]!r}",
             where=f"{http.url}, model {request.model!r}",
@@ -121,7 +125,7 @@ def _wait(state: RetryCallState) -> float:
     return wait_random_exponential(multiplier=0.3, max=8)(state)
 
 
-def failure(error: Exception, request: Request, base_url: str) -> CallFailed:
+def failure(error: Exception, request: Request, base_url: str, key: str) -> CallFailed:
     """What went wrong with a call, and what to do about it."""
     import openai
 
@@ -142,8 +146,11 @@ def failure(error: Exception, request: Request, base_url: str) -> CallFailed:
             )
         return CallFailed(f"the endpoint answered {error.status_code}: {said}", where=where)
     cause = error.__cause__ or error
+    said = str(cause).replace(
+        key.strip() or "\n", "<key>"
+    )  # of a key that no header can hold, the HTTP library tells it
     return CallFailed(
-        f"the endpoint could not be reached: {type(cause).__name__}: {cause}",
+        f"the endpoint could not be reached: {type(cause).__name__}: {said}",
         where=where,
         fix={"check": "that the server runs; the address is Prompt(base_url=…), ini llm_base_url or OPENAI_BASE_URL"},
     )

@@ -157,14 +157,29 @@ def _yaml(text: str, path: Path) -> Iterator[_Row]:
     try:
         node = yaml.compose(text, Loader=Loader)
         found = yaml.load(text, Loader=Loader)  # noqa: S506 - a SafeLoader
-    except yaml.YAMLError as error:
+        _check_keys_once(node, path)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a number or a date that is none
         mark = getattr(error, "problem_mark", None)
         where = str(path) if mark is None else f"{path}:{mark.line + 1}"
         raise CaseError(f"no YAML: {getattr(error, 'problem', error)}", where=where) from error
+    try:
+        is_json = json.loads(json.dumps(found, allow_nan=False)) == found
+    except (TypeError, ValueError, RecursionError):  # a set, a date, NaN, an anchor within itself
+        is_json = False
+    if not is_json:
+        raise CaseError("something that JSON could not say: cases are objects, lists, texts, numbers", where=str(path))
     rows = list(_listed([] if found is None else found, path))
     if not rows or node is None:
         return iter(rows)
     return iter([(f"{path}:{item.start_mark.line + 1}", row) for item, (_, row) in zip(node.value, rows, strict=True)])
+
+
+def _check_keys_once(node: Any, path: Path) -> None:
+    """YAML takes the last of two equal keys without a word; JSONL refuses them."""
+    for item in getattr(node, "value", ()) if node is not None else ():
+        keys = [key.value for key, _ in item.value] if getattr(item, "id", "") == "mapping" else []
+        if len(set(map(str, keys))) < len(keys):
+            raise CaseError("a key occurs twice in a case", where=f"{path}:{item.start_mark.line + 1}")
 
 
 def _csv(text: str, path: Path) -> Iterator[_Row]:

@@ -114,6 +114,8 @@ class Prompt:
         where = f"Prompt {self.name!r}"
         if self.api not in ENDPOINTS:
             raise PromptError(f"api={self.api!r} is no API", where=where, instead=list(ENDPOINTS))
+        if self.answer_after == "":
+            raise PromptError("answer_after='' is in every text", where=where, fix={"write": 'answer_after="Answer:"'})
         if self.leniency not in get_args(Leniency):
             raise PromptError(f"leniency={self.leniency!r} is no leniency", where=where, instead=get_args(Leniency))
         if strange := [tool for tool in self.tools if not isinstance(tool, Mapping)]:
@@ -168,15 +170,17 @@ class Prompt:
         """The same prompt with other fields or parameters; a parameter that is None is left out."""
         kept = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "parameters"}
         if changes.keys() & {"system", "user"}:
-            texts: dict[str, Any] = {message.role: message.content for message in self.messages}
-            if len(texts) != len(self.messages) or texts.keys() - {"system", "user"}:
+            by_role = {message.role: message for message in self.messages}
+            if len(by_role) != len(self.messages) or by_role.keys() - {"system", "user"}:
                 raise PromptError(
                     "system= and user= cannot be replaced in a dialogue",
                     where=f"Prompt {self.name!r}",
                     fix={"replace": "messages="},
                 )
-            kept["messages"] = ()
-            changes = {**texts, **changes}
+            for role in ("system", "user"):
+                if role in changes:
+                    by_role[role] = replace_fields(by_role.get(role, Message(role, "")), content=changes.pop(role))
+            kept["messages"] = [by_role[role] for role in ("system", "user") if role in by_role]
         return Prompt(**{**kept, **self.parameters, **changes})
 
     def render(self, **inputs: JSON) -> Request:
@@ -276,9 +280,9 @@ class Prompt:
         from pytest_llm.calls.endpoint import Endpoint, async_client_for
         from pytest_llm.calls.transport import asend
 
-        own = async_client_for(Endpoint.of(self.base_url, self.api_key_env)) if client is None else None
         turns = self.conversation(inputs)
         request = next(turns)
+        own = async_client_for(Endpoint.of(self.base_url, self.api_key_env)) if client is None else None
         try:
             while True:
                 request = turns.send(await asend(cast("AsyncOpenAI", client or own), request))
@@ -296,7 +300,11 @@ class Prompt:
         """
         from pytest_llm.prompts.prompt_file import read_prompt_file
 
-        return cls(**{**read_prompt_file(Path(path)), **changes})
+        keywords = {**read_prompt_file(Path(path)), **changes}
+        try:
+            return cls(**keywords)
+        except (TypeError, ValueError) as error:
+            raise PromptError(f"the front matter is no prompt's: {error}", where=str(path)) from error
 
 
 def run(turns: Generator[Request, Reply, Response], send: Any) -> Response:

@@ -43,7 +43,15 @@ def _render_text(text: str, inputs: Mapping[str, JSON]) -> str:
             instead=[f"input {name!r}" for name in inputs] or ["no input at all"],
             fix={"add": "the input to the case, or mend the template"},
         ) from error
-    except (TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+    except (
+        TemplateError,
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        RecursionError,
+        TypeError,
+        ValueError,
+    ) as error:
         raise PromptError(f"template {text.strip()[:60]!r} cannot be rendered: {error}") from error
 
 
@@ -84,6 +92,8 @@ def _compiled(text: str) -> Template:
         raise PromptError(
             f"a template cannot be read: {error.message}", where=f"line {error.lineno} of {text.strip()[:60]!r}"
         ) from error
+    except RecursionError as error:
+        raise PromptError("a template is nested too deep", where=f"template {text.strip()[:60]!r}") from error
 
 
 @functools.lru_cache(maxsize=1)

@@ -16,7 +16,7 @@ def summary_lines(run: Run) -> list[str]:
     suites = run.suites()
     names = [suite.name if suite.variant is None else f"{suite.name}[{suite.variant}]" for suite in suites]
     width = max(map(len, names), default=0)
-    lines = [f"{name:<{width}}   {_suite(suite)}" for name, suite in zip(names, suites, strict=True)]
+    lines = [f"{visible(name):<{width}}   {_suite(suite)}" for name, suite in zip(names, suites, strict=True)]
     return [*lines, _exchanges(run.results), *_unrecorded(run.results)]
 
 
@@ -27,7 +27,7 @@ def _suite(suite: SuiteSummary) -> str:
         size += f", {suite.total} items"
     elif suite.samples > 1:
         size += f" × {suite.samples}"
-    parts = [f"{size:<16}{suite.passed}/{suite.total} passed  {percent(suite.passed, suite.total)}"]
+    parts = [f"{size:<15} {suite.passed}/{suite.total} passed  {percent(suite.passed, suite.total)}"]
     parts += [f"{suite.ungraded} ungraded"] if suite.ungraded else []
     parts += [f"{suite.errors} error{'' if suite.errors == 1 else 's'}"] if suite.errors else []
     parts += [f"{name} {mean:.3f} (mean of {count})" for name, (mean, count) in suite.scores.items()]

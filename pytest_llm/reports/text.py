@@ -14,18 +14,23 @@ __all__ = ["compact", "one_line", "percent", "visible"]
 def one_line(value: JSON, longest: int = LONGEST_LINE) -> str:
     """A text, or JSON, on one line, trimmed."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=repr)
-    # Cut first: ten megabytes need not be searched for blanks.
-    text = " ".join(text[: longest * 20].split())
-    return visible(text if len(text) <= longest else text[: longest - 1] + "…")
+    looked_at = text[: longest * 20]  # ten megabytes need not be searched for blanks
+    line = " ".join(looked_at.split())
+    if len(line) > longest or len(looked_at) < len(text):
+        line = line[: longest - 1] + "…"
+    return visible(line)
 
 
 def percent(part: int, whole: int) -> str:
-    """A share with one decimal; "–" of nothing.
+    """A share with one decimal, 100.0 only of all; "–" of nothing.
 
     >>> percent(342, 360)
     '95.0 %'
     """
-    return f"{100 * part / whole:.1f} %" if whole else "–"
+    if not whole:
+        return "–"
+    shown = f"{100 * part / whole:.1f} %"
+    return "99.9 %" if part < whole and shown == "100.0 %" else shown
 
 
 def compact(number: int) -> str:
@@ -34,7 +39,7 @@ def compact(number: int) -> str:
     >>> compact(41234)
     '41.2k'
     """
-    for size, unit in ((1_000_000, "M"), (1_000, "k")):
-        if number >= size:
-            return f"{number / size:.1f}{unit}"
-    return str(number)
+    thousands = f"{number / 1_000:.1f}"
+    if number < 1_000:
+        return str(number)
+    return f"{thousands}k" if float(thousands) < 1_000 else f"{number / 1_000_000:.1f}M"

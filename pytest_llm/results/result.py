@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Literal
+from typing import Literal, get_args
 
 from pytest_llm.errors import RunFileError
 from pytest_llm.schemas import JSON
@@ -112,12 +112,38 @@ class Result:
     def of(cls, data: JSON, where: str = "") -> Result:
         """The result in a line of a run file. Raises RunFileError; keys of later versions are passed over."""
         try:
-            known = {one.name: data[one.name] for one in fields(cls) if one.name in data}
-            known["grades"] = tuple(GradeRecord(**grade) for grade in known.get("grades", ()))
+            known = _known(cls, data)
+            known["grades"] = tuple(GradeRecord(**_known(GradeRecord, grade)) for grade in known.get("grades", ()))
             known["used"] = tuple((identity, slot, number) for identity, slot, number in known.get("used", ()))
             known["tags"] = tuple(known.get("tags", ()))
-            known["miss"] = None if known.get("miss") is None else MissRecord(**known["miss"])
-            return cls(**known)
+            miss = known.get("miss")
+            known["miss"] = None if miss is None else MissRecord(**_known(MissRecord, miss))
+            result = cls(**known)
+            _check_types(result)
+            return result
         except (KeyError, TypeError, ValueError) as error:
             told = f"a result cannot be read: {type(error).__name__}: {error}"
             raise RunFileError(told, where=where or None) from error
+
+
+_TEXTS = ("nodeid", "suite", "failure", "requests", "replies", "cassette")
+_TEXTS_OR_NONE = ("case", "variant", "prompt", "prompt_version", "output", "model")
+_COUNTS = ("sample", "replayed", "recorded", "asked", "sharing")
+
+
+def _known(cls: type, data: JSON) -> dict[str, JSON]:
+    """The keys of a record that this release knows."""
+    return {one.name: data[one.name] for one in fields(cls) if one.name in data}
+
+
+def _check_types(result: Result) -> None:
+    """Raise TypeError where a value is of another type than a report can rely on."""
+    texts = [getattr(result, name) for name in _TEXTS]
+    texts += [text for name in _TEXTS_OR_NONE if (text := getattr(result, name)) is not None]
+    texts += [text for grade in result.grades for text in (grade.name, grade.reason)]
+    texts += [] if result.miss is None else [result.miss.kind, result.miss.heading, result.miss.change]
+    numbers = [getattr(result, name) for name in _COUNTS] + [grade.score or 0.0 for grade in result.grades]
+    if not all(isinstance(text, str) for text in texts) or not all(isinstance(one, int | float) for one in numbers):
+        raise TypeError("a value is of another type than it should be")
+    if result.outcome not in get_args(Outcome) or not isinstance(result.usage, Mapping):
+        raise TypeError(f"outcome {result.outcome!r}, usage {result.usage!r}")

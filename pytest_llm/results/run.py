@@ -125,5 +125,5 @@ def json_report(run: Run) -> str:
 def _parsed(line: str, where: str) -> JSON:
     try:
         return json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise RunFileError(f"a line is no JSON: {error}", where=where, fix=_DAMAGED) from error

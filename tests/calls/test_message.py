@@ -59,7 +59,6 @@ def test_what_is_no_message_is_refused_with_what_to_write(make, said):
         make()
 
 
-@pytest.mark.xfail(reason="reported: a TypeError, not a PromptError", raises=TypeError)
 def test_tool_calls_that_are_no_list_are_refused():
     with pytest.raises(PromptError):
         Message.of({"role": "assistant", "tool_calls": 3})

@@ -140,7 +140,6 @@ def test_a_tool_call_is_kept_as_it_was_written_and_parsed_where_it_can_be(call, 
     assert found.finish_reason == "tool_calls"
 
 
-@pytest.mark.xfail(reason="reported: json.loads raises RecursionError", raises=RecursionError)
 def test_arguments_nested_too_deep_are_not_parsed():
     assert chat({"tool_calls": [function(arguments="[" * 100_000)]}).tool_calls[0].arguments is None
 
@@ -230,10 +229,9 @@ SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_
 SHAPES = st.recursive(
     SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=5), max_leaves=20
 )
-REPORTED = pytest.mark.xfail(reason="reported: a number where a list belongs raises TypeError")
 
 
-@pytest.mark.parametrize("api", ["chat", pytest.param("responses", marks=REPORTED)])
+@pytest.mark.parametrize("api", ["chat", "responses"])
 @given(data=SHAPES, answer_after=st.sampled_from([None, "e"]))
 @example(data={"choices": [{"message": {"tool_calls": [3]}}]}, answer_after=None)
 @example(data={"output": 3}, answer_after=None)

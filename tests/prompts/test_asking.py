@@ -101,7 +101,6 @@ def test_an_asynchronous_client_of_its_own_is_closed_whatever_came(serve, monkey
     assert [client.is_closed() for client in made] == [True]
 
 
-@pytest.mark.xfail(reason="reported: made before the prompt is rendered, and then left open", raises=AssertionError)
 def test_an_asynchronous_client_of_its_own_is_closed_where_the_prompt_cannot_be_rendered(monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", "none")
     made = []

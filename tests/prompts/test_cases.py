@@ -122,7 +122,6 @@ def test_a_csv_line_may_be_blank(tmp_path):
     assert json.dumps([case.id for case in load_cases(tmp_path / "cases.csv")]) == '["a"]'
 
 
-@pytest.mark.xfail(reason="reported: another exception than CaseError, or none")
 @pytest.mark.parametrize(
     "text",
     [

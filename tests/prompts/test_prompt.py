@@ -339,10 +339,9 @@ def test_a_prompt_file_that_is_not_there(tmp_path):
         Prompt.load(tmp_path / "none.md")
 
 
-# -- reported ---------------------------------------------------------------------------------------------------
+# -- odd things --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.xfail(reason="reported: another exception than PromptError")
 @pytest.mark.parametrize(
     "line",
     ["examples: 3", "examples: [3]", "tools: 3", "3: x", "api: [chat]", "temperature: 2025-13-45", "temperature: 0b_"],
@@ -353,20 +352,17 @@ def test_front_matter_of_another_shape_is_refused(tmp_path, line):
         Prompt.load(tmp_path / "p.md")
 
 
-@pytest.mark.xfail(reason="reported: ValueError, when the reply is there", raises=ValueError)
 def test_an_empty_mark_before_the_answer_is_refused():
     with pytest.raises(PromptError):
         answered(prompt(answer_after=""), "x", email="x")
 
 
-@pytest.mark.xfail(reason="reported: RecursionError", raises=RecursionError)
 @pytest.mark.parametrize("user", ["{% macro a() %}{{ a() }}{% endmacro %}{{ a() }}", "{{" + "(" * 3000])
 def test_a_template_without_an_end_is_refused(user):
     with pytest.raises(PromptError):
         prompt(user=user).render()
 
 
-@pytest.mark.xfail(reason="reported: the name is lost", raises=AssertionError)
 def test_replacing_the_system_message_leaves_the_user_message_as_it_is():
     one = prompt(user=None, messages=[Message("user", "x", name="ann")])
     assert one.replace(system="s").messages[-1] == Message("user", "x", name="ann")
