@@ -53,13 +53,13 @@ def one_mode(record: bool, rerecord: bool, live: bool) -> Mode:
     return given[0] if given else "replay"
 
 
-def samples_of(text: str | int, name: str) -> int:
+def samples_of(text: object, name: str) -> int:
     """A number of samples. Raises OptionError for anything but a whole number from 1."""
     try:
-        number = int(text)
+        number = int(text) if isinstance(text, str | int) and not isinstance(text, bool) else 0
     except ValueError:
         number = 0
-    if number < 1 or isinstance(text, bool):
+    if number < 1:
         raise OptionError(f"{name} takes a whole number from 1, not {text!r}", fix={"write": f"{name}=3"})
     return number
 

@@ -52,10 +52,6 @@ def test_other_samples_are_refused(text):
     )  # fmt: skip
 
 
-REPORTED = pytest.mark.xfail(reason="reported: 2.5 is taken for 2; TypeError and OverflowError for the others")
-
-
-@REPORTED
 @pytest.mark.parametrize("number", [2.5, float("inf"), None, [3]])
 def test_samples_of_another_type_from_a_marker_are_refused(number):
     with pytest.raises(OptionError):

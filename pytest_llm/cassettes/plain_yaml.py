@@ -87,8 +87,6 @@ def _mapping(lines: list[str], at: int, indent: int) -> tuple[JSON, int]:
             found[key], at = _node(lines, at + 1, indent + 2)
         else:
             raise _Unusual
-    if not found:
-        raise _Unusual
     return found, at
 
 
