@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -30,6 +31,23 @@ KEYS = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "ANTHROPIC_API_KEY")
 def _no_keys_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in KEYS:
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _clients_that_are_kept_are_closed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The product keeps them for as long as the process lives; a server of a test lives shorter."""
+    from pytest_llm.calls import endpoint
+
+    make, made = endpoint._client.__wrapped__, []
+
+    def kept(base_url, key):
+        made.append(make(base_url, key))
+        return made[-1]
+
+    monkeypatch.setattr(endpoint, "_client", functools.cache(kept))
+    yield
+    for client in made:
+        client.close()
 
 
 @pytest.fixture

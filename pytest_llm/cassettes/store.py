@@ -31,7 +31,7 @@ class Shelf:
     """The cassette that was read last: the samples of one case follow each other, and share a file."""
 
     def __init__(self) -> None:
-        self._of: tuple[Path, int, int] | None = None
+        self._of: tuple[str, int, int] | None = None
         self._entries: dict[str, Entry] | None = None
 
     def load(self, path: Path, shown: str) -> dict[str, Entry] | None:
@@ -40,7 +40,7 @@ class Shelf:
             found = os.stat(path)  # noqa: PTH116 - as above
         except OSError:
             return load(path, shown)
-        of = (path, found.st_mtime_ns, found.st_size)
+        of = (str(path), found.st_mtime_ns, found.st_size)
         if of != self._of:
             self._entries, self._of = load(path, shown), of
         return self._entries
