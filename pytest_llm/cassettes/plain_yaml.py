@@ -77,7 +77,7 @@ def _mapping(lines: list[str], at: int, indent: int) -> tuple[JSON, int]:
                 break
             raise _Unusual
         key, rest = match.groups()
-        if key in found or _is_no_key(key):
+        if key in found or _is_not_text(key):
             raise _Unusual
         if rest is not None:
             found[key], at = _value(lines, at, indent, rest)
@@ -130,12 +130,10 @@ def _scalar(text: str) -> JSON:
     raise _Unusual
 
 
+@functools.lru_cache(maxsize=4096)  # keys and numbers recur
 def _is_not_text(plain: str) -> bool:
     """Whether YAML would read a plain scalar as a number, a date, a boolean or the like, by PyYAML's own table."""
     return any(pattern.match(plain) for _, pattern in _resolvers().get(plain[0], ()))
-
-
-_is_no_key = functools.lru_cache(maxsize=1024)(_is_not_text)  # keys recur
 
 
 @functools.lru_cache(maxsize=1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import difflib
+import functools
 import io
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -90,7 +91,7 @@ def _check_keys(row: Mapping[str, JSON], where: str) -> None:
             fix={"move": f"{others[0]!r} into inputs"},
         )
     for key in others:
-        near = difflib.get_close_matches(key.casefold(), RESERVED, n=1, cutoff=0.81)
+        near = _reserved_word_near(key)
         # {"input": "…", "expected": "…"} is how many datasets look: "input" is meant, unless it holds the inputs.
         if near and not (key == "input" and not isinstance(row[key], Mapping)):
             raise CaseError(
@@ -98,6 +99,11 @@ def _check_keys(row: Mapping[str, JSON], where: str) -> None:
                 where=where,
                 fix={"write": repr(near[0]), "or": f'if it is an input: {{"inputs": {{{json.dumps(key)}: …}}}}'},
             )
+
+
+@functools.lru_cache(maxsize=256)  # the same few keys in every case of a file
+def _reserved_word_near(key: str) -> list[str]:
+    return difflib.get_close_matches(key.casefold(), RESERVED, n=1, cutoff=0.81)
 
 
 def _rows(path: Path) -> Iterator[_Row]:

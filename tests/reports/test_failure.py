@@ -232,3 +232,8 @@ def test_a_shell_word_is_quoted_where_it_has_to_be(text, word):
 @given(st.text(st.characters(exclude_categories=["Cs"])))
 def test_a_shell_reads_the_word_back(text):
     assert shlex.split(f"pytest {shell_word(text)} -x") == ["pytest", text, "-x"]
+
+
+@pytest.mark.parametrize("character", '[]*?~$&;|<>(){}!#%^=,@ \t\n"\\`')
+def test_what_means_something_to_a_shell_is_quoted(character):
+    assert shell_word(f"a{character}b") == f"'a{character}b'"

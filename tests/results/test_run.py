@@ -52,7 +52,7 @@ def test_every_run_reads_back_as_it_was(some, mode):
     run = Run(results=some, mode=mode)
     text = write_run(run)
     assert read_run(text) == run
-    assert text.isascii()
+    assert (text + json_report(run)).isascii()
     assert len(text.splitlines()) == 1 + len(some)
     assert json.loads(json_report(run))["results"] == [json.loads(line) for line in text.splitlines()[1:]]
 
