@@ -12,6 +12,7 @@ import functools
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from pytest_llm.errors import EndpointError
 
@@ -35,8 +36,8 @@ class Endpoint:
     def of(cls, base_url: str | None, api_key_env: str | None, default_base_url: str | None = None) -> Endpoint:
         """The endpoint of a prompt; `default_base_url` stands between it and the environment. Raises EndpointError."""
         address = base_url or default_base_url or os.environ.get(ADDRESS_VARIABLE) or None
-        if address is not None and not address.startswith(("http://", "https://")):
-            raise EndpointError(f"{address!r} is no address of an endpoint", fix={"write": f"http://{address}"})
+        if address is not None and not _is_address(address):
+            raise EndpointError(f"{address!r} is no address of an endpoint", fix={"write": "http://127.0.0.1:8080/v1"})
         return cls(base_url=address, api_key_env=api_key_env)
 
     @property
@@ -53,6 +54,10 @@ class Endpoint:
         """The key. Raises EndpointError, which says where it was looked for."""
         for name in self.variables:
             if value := os.environ.get(name):
+                if not value.isascii() or not value.isprintable():
+                    raise EndpointError(
+                        f"{name} holds a character that no header can hold, perhaps a line break at its end"
+                    )
                 return value
         named = f"neither {self.api_key_env} nor {KEY_VARIABLE}" if self.api_key_env else KEY_VARIABLE
         raise EndpointError(
@@ -63,6 +68,14 @@ class Endpoint:
                 "or, local": "a server that wants none: OPENAI_API_KEY=none OPENAI_BASE_URL=http://127.0.0.1:8080/v1",
             },
         )
+
+
+def _is_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:  # of a port that is no number
+        return False
 
 
 def client_for(endpoint: Endpoint) -> OpenAI:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 ATTEMPTS = 3
 LONGEST_WAIT_S = 30.0
+SHORTEST_KEY = 8
 RECORDED_LATENCY_HEADER = "pytest-llm-latency-ms"
 """Set on a replayed reply, whose time on the wire is not the model's."""
 
@@ -146,9 +147,9 @@ def failure(error: Exception, request: Request, base_url: str, key: str) -> Call
             )
         return CallFailed(f"the endpoint answered {error.status_code}: {said}", where=where)
     cause = error.__cause__ or error
-    said = str(cause).replace(
-        key.strip() or "\n", "<key>"
-    )  # of a key that no header can hold, the HTTP library tells it
+    said = str(cause)
+    if len(key.strip()) >= SHORTEST_KEY:  # the HTTP library tells a key that no header can hold
+        said = said.replace(key.strip(), "<key>")
     return CallFailed(
         f"the endpoint could not be reached: {type(cause).__name__}: {said}",
         where=where,

@@ -182,10 +182,13 @@ def _yaml(text: str, path: Path) -> Iterator[_Row]:
 
 def _check_keys_once(node: Any, path: Path) -> None:
     """YAML takes the last of two equal keys without a word; JSONL refuses them."""
-    for item in getattr(node, "value", ()) if node is not None else ():
-        keys = [key.value for key, _ in item.value] if getattr(item, "id", "") == "mapping" else []
-        if len(set(map(str, keys))) < len(keys):
-            raise CaseError("a key occurs twice in a case", where=f"{path}:{item.start_mark.line + 1}")
+    kind = getattr(node, "id", "scalar")
+    if kind == "mapping":
+        keys = [str(key.value) for key, _ in node.value]
+        if len(set(keys)) < len(keys):
+            raise CaseError("a key occurs twice in a case", where=f"{path}:{node.start_mark.line + 1}")
+    for item in node.value if kind != "scalar" else ():
+        _check_keys_once(item[1] if kind == "mapping" else item, path)
 
 
 def _csv(text: str, path: Path) -> Iterator[_Row]:

@@ -169,7 +169,7 @@ class Prompt:
     def replace(self, **changes: Any) -> Prompt:
         """The same prompt with other fields or parameters; a parameter that is None is left out."""
         kept = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "parameters"}
-        if changes.keys() & {"system", "user"}:
+        if changes.keys() & {"system", "user"} and "messages" not in changes:
             by_role = {message.role: message for message in self.messages}
             if len(by_role) != len(self.messages) or by_role.keys() - {"system", "user"}:
                 raise PromptError(
@@ -178,8 +178,10 @@ class Prompt:
                     fix={"replace": "messages="},
                 )
             for role in ("system", "user"):
-                if role in changes:
-                    by_role[role] = replace_fields(by_role.get(role, Message(role, "")), content=changes.pop(role))
+                if (text := changes.pop(role, by_role)) is None:
+                    by_role.pop(role, None)
+                elif text is not by_role:
+                    by_role[role] = replace_fields(by_role.get(role, Message(role, "")), content=text)
             kept["messages"] = [by_role[role] for role in ("system", "user") if role in by_role]
         return Prompt(**{**kept, **self.parameters, **changes})
 

@@ -53,7 +53,7 @@ def _front_matter(text: str, path: Path) -> dict[str, Any]:
 
     try:
         found = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date or a number that is none
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a date or a number that is none
         mark = getattr(error, "problem_mark", None)
         raise PromptError(
             f"the front matter is no YAML: {getattr(error, 'problem', error)}",

@@ -142,8 +142,10 @@ def _check_types(result: Result) -> None:
     texts += [text for name in _TEXTS_OR_NONE if (text := getattr(result, name)) is not None]
     texts += [text for grade in result.grades for text in (grade.name, grade.reason)]
     texts += [] if result.miss is None else [result.miss.kind, result.miss.heading, result.miss.change]
-    numbers = [getattr(result, name) for name in _COUNTS] + [grade.score or 0.0 for grade in result.grades]
-    if not all(isinstance(text, str) for text in texts) or not all(isinstance(one, int | float) for one in numbers):
-        raise TypeError("a value is of another type than it should be")
+    numbers = [getattr(result, name) for name in _COUNTS] + [grade.score for grade in result.grades]
     if result.outcome not in get_args(Outcome) or not isinstance(result.usage, Mapping):
         raise TypeError(f"outcome {result.outcome!r}, usage {result.usage!r}")
+    numbers += result.usage.values()
+    sound = all(one is None or isinstance(one, int | float) for one in numbers)
+    if not sound or not all(isinstance(text, str) for text in texts):
+        raise TypeError("a value is of another type than it should be")

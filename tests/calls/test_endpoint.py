@@ -35,6 +35,12 @@ def test_an_address_without_its_scheme_is_refused():
     )
 
 
+def test_an_address_that_is_none_is_refused(monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "a")
+    with pytest.raises(EndpointError):
+        client_for(Endpoint.of("http://127.0.0.1:port/v1", None))
+
+
 @pytest.mark.parametrize(
     ("named", "environment", "key"),
     [

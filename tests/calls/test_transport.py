@@ -234,8 +234,15 @@ def test_a_reply_nested_too_deep_is_no_json(ask, answer_with):
         ask(answer_with((200, b"[" * 200_000, {})).url, REQUEST)
 
 
-def test_a_key_that_no_header_can_hold_is_not_shown(ask, answer_with, monkeypatch):
+def test_a_key_that_ends_in_a_line_break_is_not_in_the_message(ask, answer_with, monkeypatch):
+    monkeypatch.setattr(transport, "ATTEMPTS", 1)
+    with pytest.raises(CallFailed, match="<key>") as caught:
+        ask(answer_with(GOOD).url, REQUEST, api_key="sk-proj-abcd12345678\n")
+    assert "abcd12345678" not in str(caught.value)
+
+
+def test_a_short_key_leaves_the_message_legible(ask, monkeypatch):
     monkeypatch.setattr(transport, "ATTEMPTS", 1)
     with pytest.raises(CallFailed) as caught:
-        ask(answer_with(GOOD).url, REQUEST, api_key="sk-proj-abcdefgh12345678\n")
-    assert "abcdefgh12345678" not in str(caught.value)
+        ask("http://127.0.0.1:9/v1", REQUEST, api_key="e")
+    assert "<key>" not in str(caught.value)

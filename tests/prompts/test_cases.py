@@ -126,16 +126,18 @@ def test_a_csv_line_may_be_blank(tmp_path):
     "text",
     [
         "- id: a\n  id: b\n  x: 1\n",
+        "- id: a\n  inputs:\n    x: 1\n    x: 2\n",
         "- x: 0b_\n",
         "- x: " + "9" * 5000,
         "- x: !!timestamp 2025-13-45\n",
         "- x: !!set {a, b}\n",
         "- x: .nan\n",
+        "- x: .inf\n",
         "- x: {1: a, b: c}\n",
         "- &a\n  x: *a\n",
         "[" * 500,
     ],
-    ids=["twice", "digits", "long", "date", "set", "nan", "keys", "circle", "deep"],
+    ids=["twice", "twice inside", "digits", "long", "date", "set", "nan", "inf", "keys", "circle", "deep"],
 )
 def test_yaml_that_jsonl_could_not_say_is_refused(tmp_path, text):
     (tmp_path / "cases.yaml").write_text(text)

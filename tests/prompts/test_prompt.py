@@ -339,7 +339,7 @@ def test_a_prompt_file_that_is_not_there(tmp_path):
         Prompt.load(tmp_path / "none.md")
 
 
-# -- odd things --------------------------------------------------------------------------------------------------
+# -- odd things -------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -363,6 +363,24 @@ def test_a_template_without_an_end_is_refused(user):
         prompt(user=user).render()
 
 
+def test_a_system_message_can_be_left_out():
+    assert sent(prompt(system="A").replace(system=None).render(email="x")) == [("user", "x")]
+    assert prompt().replace(system=None) == prompt()
+
+
+def test_texts_and_messages_cannot_be_replaced_at_once():
+    with pytest.raises(PromptError, match="either system=/user= or messages="):
+        prompt().replace(user="a", messages=[Message("user", "b")])
+
+
+@pytest.mark.parametrize("line", ["x: " + "[" * 500])
+def test_front_matter_that_is_nested_too_deep_is_refused(tmp_path, line):
+    (tmp_path / "p.md").write_text(f"---\nname: p\nmodel: m\n{line}\n---\nx")
+    with pytest.raises(PromptError):
+        Prompt.load(tmp_path / "p.md")
+
+
 def test_replacing_the_system_message_leaves_the_user_message_as_it_is():
     one = prompt(user=None, messages=[Message("user", "x", name="ann")])
     assert one.replace(system="s").messages[-1] == Message("user", "x", name="ann")
+    assert one.replace(user="y").messages == (Message("user", "y", name="ann"),)

@@ -123,6 +123,8 @@ def test_what_is_no_result_at_all_is_refused(data):
         {"outcome": "fine"},
         {"sample": [1]},
         {"usage": None},
+        {"usage": {"total_tokens": "x"}},
+        {"grades": [{"name": "a", "score": ""}]},
         {"replayed": "x"},
         {"grades": [{"name": "a", "score": "x"}]},
         {"miss": {"kind": "stale", "change": 3}},
