@@ -105,7 +105,7 @@ class CassetteMiss(BaseException):
 
     def __init__(self, message: str, *, kind: str, heading: str = "", change: str = "") -> None:
         super().__init__(message)
-        #: "no cassette", "missing", "stale", "exhausted", or "blocked" (asked when no test was there to look it up for).
+        #: "no cassette", "missing", "stale", "exhausted", or "blocked": asked when no test was running.
         self.kind = kind
         #: One line that says what changed; "" unless stale.
         self.heading = heading
