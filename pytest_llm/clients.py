@@ -9,7 +9,7 @@ import pytest
 from pytest_llm.prompts import Prompt
 
 if TYPE_CHECKING:
-    from openai import OpenAI
+    from openai import AsyncOpenAI, OpenAI
 
     from pytest_llm.calls.endpoint import Endpoint
 
@@ -41,6 +41,14 @@ class Clients:
         from pytest_llm.calls.endpoint import client_for
 
         return client_for(self.endpoint(prompt))
+
+    def async_of(self, prompt: Prompt | None) -> AsyncOpenAI:
+        """The asynchronous client for a prompt. Raises EndpointError where there is no key."""
+        from pytest_llm.calls.endpoint import async_client_for
+
+        hook = self._config.hook.pytest_llm_async_client
+        hooked: AsyncOpenAI | None = None if prompt is None else hook(config=self._config, prompt=prompt)
+        return hooked or async_client_for(self.endpoint(prompt))
 
     def _of_hook(self, prompt: Prompt) -> OpenAI | None:
         key = (prompt.name, prompt.base_url, prompt.api_key_env, prompt.model)

@@ -11,7 +11,7 @@ import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -21,8 +21,19 @@ from pytest_llm.prompts import Case, Prompt, load_cases
 from pytest_llm.schemas import Validator
 from pytest_llm.settings import Settings, samples_of
 
-ARGUMENTS = ("prompt", "cases", "variants", "samples", "graders", "suite", "schema", "schema_required")
-FIXTURES = ("llm_case", "llm_prompt", "llm_response", "llm_grade", "llm_calls", "llm_client")
+ARGUMENTS = ("prompt", "cases", "variants", "samples", "graders", "suite", "schema", "schema_required", "record_errors")
+FIXTURES = (
+    "llm_case",
+    "llm_prompt",
+    "llm_response",
+    "llm_grade",
+    "llm_calls",
+    "llm_client",
+    "llm_async_client",
+)
+
+DRAW: pytest.StashKey[Draw] = pytest.StashKey()
+"""What a marked item is."""
 
 LONGEST_NAME = 80
 _NOT_ON_WINDOWS = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?\Z", re.IGNORECASE)
@@ -39,6 +50,8 @@ class Suite:
     samples: int
     graders: tuple[Grader, ...]
     schema_required: bool
+    #: Whether error replies are recorded, so that the handling of them is tested.
+    record_errors: bool
     #: The compiled schema of each prompt.
     validators: Mapping[str | None, Validator | None]
 
@@ -78,6 +91,7 @@ def suite_of(definition: pytest.Function, fixturenames: Iterable[str], settings:
         samples=_samples(said.get("samples"), settings),
         graders=_graders(said.get("graders", ())),
         schema_required=said.get("schema_required", True),
+        record_errors=said.get("record_errors", False),
         validators={name: None if prompt is None else prompt.validator() for name, prompt in prompts.items()},
     )
     if not is_bare(definition, fixturenames):
@@ -125,6 +139,26 @@ def cassette_name(item: pytest.Function, draw: Draw) -> str:
     names = filter(None, (_own_parameters(item, draw), draw.variant))
     parts += [file_slug(name if name == name.lower() else f"{name}^") for name in names]
     return ("~".join(parts) or file_slug(item.originalname or item.name)) + ".yaml"
+
+
+def fixture_cassette(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> Path:
+    """The file of what a fixture of wider scope asks: beside the module, class or conftest that it belongs to."""
+    parts = [fixturedef.argname]
+    if fixturedef.scope in ("module", "class"):
+        owner = cast("pytest.Module", request.node.getparent(pytest.Module)).path
+        if isinstance(request.node, pytest.Class):
+            parts.insert(0, _class_name(request.node))
+    elif fixturedef.scope == "package":
+        owner = request.node.path / "conftest.py"
+    else:
+        owner = _file_of(fixturedef.func)
+        if not owner.is_relative_to(request.config.rootpath):  # of an installed plugin
+            owner = request.config.rootpath / "conftest.py"
+    name = file_slug(".".join(parts))
+    if hasattr(request, "param"):
+        plain = isinstance(request.param, str | int | float)
+        name += f"~{file_slug(str(request.param if plain else getattr(request, 'param_index', 0)))}"
+    return owner.parent / "cassettes" / owner.stem / "fixtures" / f"{name}.yaml"
 
 
 def _own_parameters(item: pytest.Function, draw: Draw) -> str:
@@ -323,6 +357,17 @@ def _has_empty_body(function: Callable[..., Any]) -> bool:
 def _function_name(item: pytest.Function) -> str:
     name = item.originalname or item.name
     return name if item.cls is None else f"{item.cls.__qualname__}.{name}"
+
+
+def _file_of(function: Callable[..., Any]) -> Path:
+    try:
+        return Path(inspect.getfile(inspect.unwrap(function)))
+    except TypeError:  # a partial, or made in C
+        return Path()
+
+
+def _class_name(node: pytest.Class) -> str:
+    return str(node.obj.__qualname__)
 
 
 def _printable_id(text: str) -> str:

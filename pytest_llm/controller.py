@@ -10,7 +10,7 @@ import pytest
 from pytest_llm.errors import LlmError
 from pytest_llm.options import settings_of
 from pytest_llm.reports import summary_lines
-from pytest_llm.results import Result, Run, json_report, write_run
+from pytest_llm.results import FixtureCalls, Result, Run, json_report, write_run
 from pytest_llm.settings import LAST_RUN
 
 
@@ -21,6 +21,7 @@ class Controller:
         self._config = config
         self._settings = settings_of(config)
         self._results: dict[str, Result] = {}
+        self._fixtures: list[FixtureCalls] = []
         self._problem = ""
 
     def receive(self, payload: str) -> None:
@@ -28,10 +29,14 @@ class Controller:
         result = Result.of(json.loads(payload))
         self._results[result.nodeid] = result
 
+    def receive_fixtures(self, payload: str) -> None:
+        """What fixtures of wider scope have asked."""
+        self._fixtures += [FixtureCalls.of(one) for one in json.loads(payload)]
+
     @property
     def run(self) -> Run:
         """The run so far."""
-        return Run(results=tuple(self._results.values()), mode=self._settings.mode)
+        return Run(results=tuple(self._results.values()), mode=self._settings.mode, fixtures=tuple(self._fixtures))
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
@@ -43,7 +48,7 @@ class Controller:
             store.replace(state / LAST_RUN, write_run(self.run))
             if self._settings.json_file is not None:
                 store.replace(self._settings.json_file, json_report(self.run))
-            if self._settings.mode in ("record", "rerecord") and not self._settings.changes:
+            if self._settings.records and not self._settings.changes:
                 self._drop_unused()  # with --llm-set it is an experiment beside the prompt as it is
         except (LlmError, OSError) as error:
             self._problem = f"the results could not be kept: {error}"

@@ -89,6 +89,10 @@ class SecretInRequest(LlmError):
     """A request would have carried a secret into a recording; it was not sent."""
 
 
+class NormalizeError(LlmError):
+    """The project's hook `pytest_llm_normalize` failed, or left no request behind."""
+
+
 class RunFileError(LlmError):
     """A run file cannot be read."""
 
@@ -105,7 +109,7 @@ class CassetteMiss(BaseException):
 
     def __init__(self, message: str, *, kind: str, heading: str = "", change: str = "") -> None:
         super().__init__(message)
-        #: "no cassette", "missing", "stale", "exhausted", or "blocked": asked when no test was running.
+        #: "no cassette", "missing", "stale", "exhausted"; "blocked": by nobody who may ask; "budget": spent.
         self.kind = kind
         #: One line that says what changed; "" unless stale.
         self.heading = heading

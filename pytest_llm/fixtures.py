@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from openai import OpenAI
+    from openai import AsyncOpenAI, OpenAI
 
     from pytest_llm.calls import Response
     from pytest_llm.cassettes import Calls
@@ -64,4 +64,12 @@ def llm_calls(request: pytest.FixtureRequest) -> Calls:
 @pytest.fixture
 def llm_client(request: pytest.FixtureRequest) -> OpenAI:
     """An OpenAI client for this item, made once per run, with the SDK's retries switched off."""
-    return _item(request).client()
+    opened = _item(request)
+    return opened.clients.of(opened.draw.prompt)
+
+
+@pytest.fixture
+def llm_async_client(request: pytest.FixtureRequest) -> AsyncOpenAI:
+    """An asynchronous OpenAI client for this item, with the SDK's retries switched off."""
+    opened = _item(request)
+    return opened.clients.async_of(opened.draw.prompt)

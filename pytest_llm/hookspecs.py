@@ -6,10 +6,14 @@ import pytest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from openai import OpenAI
+    from typing import Any
+
+    from openai import AsyncOpenAI, OpenAI
 
     from pytest_llm.prompts import Prompt
 
+FIXTURES_ATTRIBUTE = "pytest_llm_fixtures"
+"""Where a report carries what fixtures of wider scope have asked meanwhile."""
 REPORT_ATTRIBUTE = "pytest_llm"
 """Where a report carries its item's result, as text, because xdist sends texts."""
 
@@ -20,4 +24,18 @@ def pytest_llm_client(config: pytest.Config, prompt: Prompt) -> OpenAI | None:
 
     Return None for the client that the plugin makes itself. It is asked once per prompt and run, and only when
     something may be asked.
+    """
+
+
+@pytest.hookspec(firstresult=True)
+def pytest_llm_async_client(config: pytest.Config, prompt: Prompt) -> AsyncOpenAI | None:
+    """As `pytest_llm_client`, for the fixture `llm_async_client`."""
+
+
+@pytest.hookspec
+def pytest_llm_normalize(request: dict[str, Any]) -> None:
+    """Take out of a request what is noise: what differs from run to run and does not affect the answer.
+
+    `request` has "method", "url", and the body under "body" (JSON), "text", "base64" or "multipart"; edit it in place.
+    What is left is compared, stored and shown; what is sent stays as it is.
     """

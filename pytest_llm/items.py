@@ -9,16 +9,20 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import pytest
 
-from pytest_llm.calls import Request, Response, Usage, add_known
+from pytest_llm.calls import Prices, Request, Response, Usage, add_known
 from pytest_llm.cassettes import (
     Calls,
+    Exchange,
     Recorder,
+    asking,
     content_of,
+    drifted,
     facts_of,
     model_record,
     replies_digest,
     requests_digest,
 )
+from pytest_llm.clients import Clients
 from pytest_llm.collection import Draw
 from pytest_llm.errors import CallFailed, CassetteMiss, MarkerError
 from pytest_llm.graders import Grade, Grader
@@ -28,8 +32,6 @@ from pytest_llm.reports import Place
 from pytest_llm.results import GradeRecord, MissRecord, Outcome, Result, outcome_of
 
 if TYPE_CHECKING:
-    from openai import OpenAI
-
     from pytest_llm.calls.transport import Reply
 
 LONGEST_OUTPUT = 20_000
@@ -61,10 +63,12 @@ class OpenItem:
     item: pytest.Function
     draw: Draw
     recorder: Recorder
-    #: Gives a client of the prompt's endpoint; without a prompt, of the default one.
-    client: Callable[[], OpenAI]
+    clients: Clients
     #: Gives the version of the prompt; None without one.
     version: Callable[[], str | None]
+    #: Gives the recorders of the fixtures of wider scope that the item uses.
+    fixtures: Callable[[], list[Recorder]]
+    prices: Prices
     response: Response | None = None
     grades: list[GradeRecord] = field(default_factory=list)
     body_failed: bool = False
@@ -93,8 +97,12 @@ class OpenItem:
 
     @property
     def calls(self) -> Calls:
-        """The exchanges so far."""
-        return Calls(self.recorder.exchanges)
+        """The exchanges so far, those of fixtures of wider scope first."""
+        return Calls(self._exchanges, self.prices)
+
+    def _exchanges(self) -> list[Exchange]:
+        recorders = [*self.fixtures(), self.recorder]
+        return [one for recorder in recorders for one in recorder.exchanges]
 
     @property
     def place(self) -> Place:
@@ -114,10 +122,10 @@ class OpenItem:
         """A reply from the cassette without loading any SDK, or through the client, whose traffic is recorded."""
         record = model_record(request.endpoint, request.body)
         if self.recorder.mode == "replay" or self.recorder.knows(record):
-            return _stored(self.recorder.take(record).reply, self.recorder.shown)
+            return stored_reply(self.recorder.take(record).reply, self.recorder.shown)
         from pytest_llm.calls.transport import send
 
-        return send(self.client(), request)
+        return send(self.clients.of(self.draw.prompt), request)
 
     def grade(
         self, grader: Grader | Any, output: Any = None, *, name: str | None = None, required: bool = True
@@ -135,7 +143,8 @@ class OpenItem:
 
     def _grade(self, grader: Grader | Any, output: Any, name: str | None = None, *, required: bool = True) -> Grade:
         judge = grader if isinstance(grader, Grader) else a_grader(grader)
-        grade = _awaited(judge(output, self.draw.case))
+        with asking(self.recorder, "judge"):
+            grade = _awaited(judge(output, self.draw.case))
         self.grades.append(
             GradeRecord(
                 name=name or grade.name,
@@ -179,7 +188,8 @@ class OpenItem:
     def result(self, outcome: Outcome) -> Result:
         """The item's result."""
         draw, prompt, exchanges = self.draw, self.draw.prompt, self.recorder.exchanges
-        facts = [facts_of(one) for one in exchanges]
+        facts = [facts_of(one, self.prices) for one in exchanges]
+        drift = [drifted(one) for one in exchanges]
         sources = [one.source for one in exchanges]
         output = None if self.response is None else self.response.text[:LONGEST_OUTPUT]
         miss = self.miss
@@ -197,12 +207,16 @@ class OpenItem:
             grades=tuple(self.grades),
             output=output,
             failure=self.failure,
-            model=next((model for model, _, _ in reversed(facts) if model), None),
-            usage=_known([usage for _, usage, _ in facts]),
-            latency_s=add_known([latency for _, _, latency in facts]),
+            model=next((model for model, *_ in reversed(facts) if model), None),
+            usage=known_usage([usage for _, usage, _, _ in facts]),
+            cost_usd=add_known([usd for *_, usd in facts]),
+            latency_s=add_known([latency for _, _, latency, _ in facts]),
             replayed=sources.count("replayed"),
             recorded=sources.count("recorded"),
             asked=sources.count("asked"),
+            unkept=self.recorder.unkept,
+            same=drift.count(False),
+            drifted=drift.count(True),
             requests=requests_digest(exchanges) if exchanges else "",
             replies=replies_digest(exchanges) if exchanges else "",
             cassette=self.recorder.shown,
@@ -213,7 +227,8 @@ class OpenItem:
         )
 
 
-def _stored(reply: Any, shown: str) -> Reply:
+def stored_reply(reply: Any, shown: str) -> Reply:
+    """A recorded reply, as the client would have given it. Raises CallFailed where it is none of a model."""
     from pytest_llm.calls.transport import Reply
 
     body: Mapping[str, Any] = reply.body
@@ -244,7 +259,8 @@ def _awaited(grade: Any) -> Grade:
         return pool.submit(contextvars.copy_context().run, asyncio.run, wait()).result()
 
 
-def _known(parts: list[Usage]) -> dict[str, int]:
+def known_usage(parts: list[Usage]) -> dict[str, int]:
+    """The tokens of several exchanges together, those kinds that all of them tell."""
     total = parts[0] if len(parts) == 1 else Usage.sum(parts)
     return {name: tokens for name in Usage.__slots__ if (tokens := getattr(total, name)) is not None}
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 import pytest
 
 from pytest_llm.errors import OptionError
-from pytest_llm.settings import Settings, changes_of, one_mode, samples_of
+from pytest_llm.settings import Limits, Mode, Settings, changes_of, limits_of, one_mode, samples_of
 
 
 def settings_of(config: pytest.Config) -> Settings:
@@ -17,14 +18,36 @@ def settings_of(config: pytest.Config) -> Settings:
         samples = option.llm_samples
         default = config.getini("llm_samples")
         json_file = option.llm_json or config.getini("llm_json")
+        mode = one_mode(option.llm_record, option.llm_rerecord, option.llm_live, option.llm_verify)
+        _check_combination(option, mode)
         return Settings(
             root=config.rootpath,
-            mode=one_mode(option.llm_record, option.llm_rerecord, option.llm_live),
+            mode=mode,
             samples=None if samples is None else samples_of(samples, "--llm-samples"),
             default_samples=samples_of(default, "llm_samples") if default else None,
             changes={**changes_of(config.getini("llm_set")), **changes_of(option.llm_set)},
             base_url=config.getini("llm_base_url") or None,
             json_file=Path(config.invocation_params.dir, json_file) if json_file else None,
+            dry_run=option.llm_dry_run,
+            budget=limits_of(option.llm_budget) if option.llm_budget is not None else Limits(),
+            ignore_hosts=tuple(config.getini("llm_ignore_hosts")),
+            record_hosts=tuple(config.getini("llm_record_hosts")),
+            prices=tuple(config.getini("llm_prices")),
         )
     except OptionError as error:
         raise pytest.UsageError(str(error)) from error
+
+
+def _check_combination(option: argparse.Namespace, mode: Mode) -> None:
+    if option.llm_dry_run and mode == "replay":
+        raise OptionError(
+            "--llm-dry-run says what a recording run would ask, and none was asked for",
+            fix={"write": "pytest --llm-record --llm-dry-run"},
+        )
+    if option.llm_dry_run and getattr(option, "numprocesses", None):
+        raise OptionError("--llm-dry-run runs no test, so that there is nothing to distribute", fix={"add": "-n 0"})
+    if option.llm_budget is not None and mode == "replay":
+        raise OptionError(
+            "--llm-budget limits what is asked, and a replay asks nothing",
+            fix={"write": f"pytest --llm-record --llm-budget {option.llm_budget}"},
+        )

@@ -13,6 +13,7 @@ import pytest
 # Fixtures have to be known before any test that names them is collected.
 from pytest_llm.fixtures import (
     _llm_sample,
+    llm_async_client,
     llm_calls,
     llm_case,
     llm_client,
@@ -20,7 +21,7 @@ from pytest_llm.fixtures import (
     llm_prompt,
     llm_response,
 )
-from pytest_llm.hookspecs import REPORT_ATTRIBUTE
+from pytest_llm.hookspecs import FIXTURES_ATTRIBUTE, REPORT_ATTRIBUTE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,7 +31,16 @@ if TYPE_CHECKING:
     from pytest_llm.controller import Controller
     from pytest_llm.session import Session
 
-__all__ = ["_llm_sample", "llm_calls", "llm_case", "llm_client", "llm_grade", "llm_prompt", "llm_response"]
+__all__ = [
+    "_llm_sample",
+    "llm_async_client",
+    "llm_calls",
+    "llm_case",
+    "llm_client",
+    "llm_grade",
+    "llm_prompt",
+    "llm_response",
+]
 
 SESSION: pytest.StashKey[Session] = pytest.StashKey()
 CONTROLLER: pytest.StashKey[Controller] = pytest.StashKey()
@@ -58,6 +68,12 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "--llm-record": {"action": "store_true", "help": "ask the model what has no recording or a stale one"},
     "--llm-rerecord": {"action": "store_true", "help": "ask the model everything that is selected"},
     "--llm-live": {"action": "store_true", "help": "ask the model, neither reading nor writing recordings"},
+    "--llm-verify": {"action": "store_true", "help": "ask again, change nothing, and say which replies have drifted"},
+    "--llm-dry-run": {"action": "store_true", "help": "with a recording option: say what would be asked, and stop"},
+    "--llm-budget": {
+        "metavar": "LIMIT",
+        "help": "stop asking at this limit: 300requests, 500000tokens, 2.00usd, or several with commas",
+    },
     "--llm-samples": {"metavar": "N", "help": "draws per case, each an item of its own"},
     "--llm-set": {
         "action": "append",
@@ -72,6 +88,9 @@ _INI_KEYS: dict[str, tuple[str, Any]] = {
     "llm_samples": ("samples per case, unless the marker or --llm-samples says otherwise", "string"),
     "llm_base_url": ("address of the model endpoint, weaker than Prompt(base_url=…)", "string"),
     "llm_set": ("KEY=VALUE lines, as --llm-set", "linelist"),
+    "llm_ignore_hosts": ("patterns of hosts (or host:port) whose HTTP exchanges pass unrecorded", "args"),
+    "llm_record_hosts": ("patterns of loopback hosts (or host:port) whose exchanges are recorded", "args"),
+    "llm_prices": ("lines MODEL = PROMPT COMPLETION, in US dollars per million tokens", "linelist"),
     "llm_json": ("where to write the results as JSON, as --llm-json", "string"),
 }
 
@@ -90,8 +109,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers",
         "llm(prompt=None, *, cases=None, variants=None, samples=None, graders=(), suite=None, schema=None, "
-        "schema_required=True): a test of a prompt, or of code that asks a language model; what it asks is recorded "
-        "and replayed (pytest-llm-evals).",
+        "schema_required=True, record_errors=False): a test of a prompt, or of code that asks a language model; what "
+        "it asks is recorded and replayed (pytest-llm-evals).",
     )
     if config.pluginmanager.has_plugin("pytest_llm") and _is_installed("pytest-llm", config.pluginmanager):
         raise pytest.UsageError(
@@ -146,6 +165,8 @@ class _Ear:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if hasattr(report, REPORT_ATTRIBUTE):
             _controller(self._config).receive(getattr(report, REPORT_ATTRIBUTE))
+        if hasattr(report, FIXTURES_ATTRIBUTE):
+            _controller(self._config).receive_fixtures(getattr(report, FIXTURES_ATTRIBUTE))
 
 
 def _session(config: pytest.Config) -> Session:

@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
+import functools
+import json
 import os
+import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_llm.cassettes import Recorder, Secrets, Shelf
-from pytest_llm.collection import Draw, cassette_folder, cassette_name
-from pytest_llm.settings import Settings
+from pytest_llm.calls import Prices
+from pytest_llm.cassettes import (
+    Budget,
+    CallRole,
+    Desk,
+    Exchange,
+    Hosts,
+    Recorder,
+    Router,
+    Secrets,
+    Shelf,
+    facts_of,
+    model_endpoint,
+)
+from pytest_llm.collection import Draw, cassette_folder, cassette_name, fixture_cassette
+from pytest_llm.errors import NormalizeError
+from pytest_llm.settings import Limits, Settings
 
 if TYPE_CHECKING:
     from pytest_llm.cassettes.interception import Interception
@@ -35,13 +53,36 @@ KEY_VARIABLES = (
 class Recordings:
     """Between the items of a process and the network."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, config: pytest.Config, settings: Settings) -> None:
+        self._config = config
         self._settings = settings
+        self.prices = Prices.of(settings.prices)
         self._seen: dict[str, str] = {}
-        self._shelf = Shelf()
         self._folders: dict[Any, tuple[Path, str]] = {}
         self._interception: Interception | None = None
         self._journal: Journal | None = None
+        self.router = Router(Hosts(settings.ignore_hosts, settings.record_hosts), refuse=not settings.asks)
+        budget = self._budget()
+        self._desk = Desk(
+            mode=settings.mode,
+            state=settings.state,
+            secrets=self._secrets,
+            journal=self._opened_journal,
+            shelf=Shelf(),
+            reserve=budget.reserve if budget else None,
+            spent=functools.partial(self._spent, budget) if budget else None,
+        )
+
+    def _budget(self) -> Budget | None:
+        if self._settings.budget == Limits() or self._settings.dry_run:
+            return None
+        worker = getattr(self._config, "workerinput", {})
+        return Budget(self._settings.budget, self._settings.state, worker.get("testrunuid") or uuid.uuid4().hex)
+
+    def _spent(self, budget: Budget, exchange: Exchange) -> None:
+        if model_endpoint(str(exchange.request["url"])) is not None:
+            _, usage, _, usd = facts_of(exchange, self.prices)
+            budget.count(usage, usd)
 
     def scrub(self, text: str) -> str:
         """The text without the secrets of this process."""
@@ -53,19 +94,19 @@ class Recordings:
 
     def _secrets(self) -> Secrets:
         """Those of now, and those that were set before: an application may load its keys in the middle of a test."""
-        if self._settings.mode != "replay" or not self._seen:
+        if self._settings.asks or not self._seen:
             self._seen.update(os.environ)
         return Secrets.of(self._seen)
 
     def recover(self) -> list[str]:
         """Put what a killed recording run left behind into the cassettes; what there is to say about it."""
-        if self._settings.mode not in ("record", "rerecord"):
+        if not self._settings.records or self._settings.dry_run:
             return []
         from pytest_llm.cassettes.journal import recover
 
         return recover(self._settings.state)
 
-    def open(self, item: pytest.Function, draw: Draw) -> Recorder:
+    def of_item(self, item: pytest.Function, draw: Draw) -> Recorder:
         """The recorder of an item."""
         key = (item.parent.nodeid if item.parent else "", item.originalname)  # texts: a Path is dear to hash
         if key not in self._folders:
@@ -74,38 +115,51 @@ class Recordings:
         folder, shown = self._folders[key]
         name = cassette_name(item, draw)
         return Recorder(
+            self._desk,
             folder / name,
-            f"{shown}/{name}",
-            mode=self._settings.mode,
+            shown=f"{shown}/{name}",
+            owner=item.nodeid,
             slot=str(draw.sample),
-            secrets=self._secrets,
-            journal=self._opened_journal,
-            shelf=self._shelf,
+            normalize=self._normalizer(item.ihook),
+            keeps_errors=draw.suite.record_errors,
         )
 
-    def intercept(self, recorder: Recorder) -> None:
+    def of_fixture(self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> Recorder:
+        """The recorder of a fixture of wider scope, which does not depend on the item that needs it first."""
+        path = fixture_cassette(fixturedef, request)
+        return Recorder(
+            self._desk,
+            path,
+            shown=_shown(path, self._settings.root),
+            owner=f"fixture {fixturedef.argname}",
+            normalize=self._normalizer(request.node.ihook),
+        )
+
+    def _normalizer(self, hooks: Any) -> Callable[[dict[str, Any]], None] | None:
+        """The project's hook, if it has one: asking for it costs each request a copy."""
+        hook = hooks.pytest_llm_normalize
+        return functools.partial(_normalize, hook) if hook.get_hookimpls() else None
+
+    def begin(self, recorder: Recorder, role: CallRole) -> None:
         """From now on, what the process asks goes to this recorder."""
         if self._interception is None:
             from pytest_llm.cassettes.interception import Interception
 
-            self._interception = Interception(refuse=self._settings.mode == "replay")
-        self._interception.router.recorder = recorder
-        if self._interception.enter() and self._settings.mode == "replay":
+            self._interception = Interception(self.router, guarded=not self._settings.asks)
+        self.router.enter(recorder, role)
+        if self._interception.enter() and not self._settings.asks:
             for name in KEY_VARIABLES:
                 os.environ.setdefault(name, PLACEHOLDER_KEY)
 
-    def close(self, recorder: Recorder, *, aside: bool) -> None:
-        """Put what was recorded into the cassette; with `aside`, leave HTTP libraries and environment alone.
+    def end(self, recorder: Recorder, *, aside: bool) -> None:
+        """Save what was recorded; with `aside`, leave HTTP libraries and environment alone.
 
         Raises LlmError where the cassette cannot be written; the journal keeps what it did not take.
         """
-        if self._interception is not None:
-            self._interception.router.recorder = None
+        self.router.leave(recorder)
         if aside:
             self._step_aside()
-        count = recorder.close(self._settings.state)
-        if self._journal is not None:
-            self._journal.settle(recorder.path, count)
+        recorder.close()
 
     def finish(self) -> None:
         """Leave everything as it was before the first marked item."""
@@ -125,6 +179,22 @@ class Recordings:
 
             self._journal = Journal(self._settings.state)
         return self._journal
+
+
+def _normalize(hook: Any, request: dict[str, Any]) -> None:
+    """Let the project edit a request. Raises NormalizeError where that fails or leaves no request behind."""
+    method, url = request["method"], request["url"]
+    try:
+        hook(request=request)
+        if not isinstance(request["method"], str) or not isinstance(request["url"], str):
+            raise TypeError("method and url have to be texts")
+        json.dumps(request)
+    except Exception as error:
+        raise NormalizeError(
+            f"pytest_llm_normalize failed: {type(error).__name__}: {error}",
+            where=f"{method} {url}",
+            fix={"mend": "the hook in conftest.py; it edits request['body'] in place"},
+        ) from error
 
 
 def _shown(path: Path, root: Path) -> str:

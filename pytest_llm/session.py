@@ -14,6 +14,7 @@ import pytest
 from pytest_llm.cassettes import model_record
 from pytest_llm.clients import Clients
 from pytest_llm.collection import (
+    DRAW,
     Draw,
     Suite,
     cassette_folder,
@@ -25,16 +26,16 @@ from pytest_llm.collection import (
     tag_mark,
 )
 from pytest_llm.errors import CassetteMiss, EndpointError, LlmError
-from pytest_llm.hookspecs import REPORT_ATTRIBUTE
+from pytest_llm.forecast import FORECAST, forecast
+from pytest_llm.hookspecs import FIXTURES_ATTRIBUTE, REPORT_ATTRIBUTE
 from pytest_llm.items import OPEN, OpenItem, properties_of
 from pytest_llm.mistakes import our_error, user_line
 from pytest_llm.options import settings_of
 from pytest_llm.prompts import Case, Prompt
 from pytest_llm.recordings import Recordings
-from pytest_llm.reports import failure_text, visible
+from pytest_llm.reports import failure_text, forecast_lines, visible
 from pytest_llm.results import Outcome
-
-DRAW: pytest.StashKey[Draw] = pytest.StashKey()
+from pytest_llm.wide_fixtures import WideFixtures
 
 
 class Session:
@@ -48,8 +49,9 @@ class Session:
         self._versions: dict[int, tuple[Prompt, str]] = {}
         self._tags: set[str] = set()
         self._changes: dict[str, str] = {}
-        self._recordings = Recordings(self.settings)
+        self._recordings = Recordings(config, self.settings)
         self._clients = Clients(config, self.settings.base_url)
+        self._fixtures = WideFixtures(self._recordings, self.settings)
 
     # -- collection ---------------------------------------------------------------------------------------------
 
@@ -113,6 +115,7 @@ class Session:
             )
             return
         for item in functions:
+            _refuse_other_recorders(item)
             callspec = getattr(item, "callspec", None)
             draw = callspec.params.get("_llm_sample") if callspec is not None else None
             item.stash[DRAW] = draw or Draw(suite=self._suite(item))
@@ -138,11 +141,13 @@ class Session:
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Refuse a run that has to ask a declared prompt and has no key, before it starts."""
-        if self.settings.mode == "replay" or hasattr(self.config, "workerinput") or self.config.option.collectonly:
+        ours = [item for item in session.items if isinstance(item, pytest.Function) and DRAW in item.stash]
+        self._fixtures.expect(ours)
+        if not self.settings.asks or hasattr(self.config, "workerinput") or self.config.option.collectonly:
             return
-        for item in session.items:
-            draw = item.stash.get(DRAW, None)
-            if draw is not None and draw.prompt is not None and isinstance(item, pytest.Function):
+        for item in ours:
+            draw = item.stash[DRAW]
+            if draw.prompt is not None and not self.settings.dry_run:
                 self._check_key(item, draw, draw.prompt)
 
     def _check_key(self, item: pytest.Function, draw: Draw, prompt: Prompt) -> None:
@@ -150,7 +155,7 @@ class Session:
             if "llm_response" in item.fixturenames and not self._clients.can_ask(prompt):
                 inputs = draw.case.inputs if draw.case else {}
                 first = next(prompt.conversation(inputs, sample=draw.sample))
-                if not self._recordings.open(item, draw).knows(model_record(first.endpoint, first.body)):
+                if not self._recordings.of_item(item, draw).knows(model_record(first.endpoint, first.body)):
                     self._clients.endpoint(prompt).key()
         except EndpointError as error:
             told = f"--llm-{self.settings.mode} has to ask Prompt {prompt.name!r}\n{error}"
@@ -166,15 +171,17 @@ class Session:
         draw = item.stash.get(DRAW, None)
         if draw is None:
             return (yield)
-        recorder = self._recordings.open(cast("pytest.Function", item), draw)
+        recorder = self._recordings.of_item(cast("pytest.Function", item), draw)
         item.stash[OPEN] = OpenItem(
             cast("pytest.Function", item),
             draw,
             recorder,
-            client=functools.partial(self._clients.of, draw.prompt),
+            clients=self._clients,
             version=functools.partial(self._version, draw.prompt),
+            fixtures=functools.partial(self._fixtures.of, item),
+            prices=self._recordings.prices,
         )
-        self._recordings.intercept(recorder)
+        self._recordings.begin(recorder, "subject")
         return (yield)
 
     @pytest.hookimpl(wrapper=True)
@@ -187,10 +194,15 @@ class Session:
         next item, would stop at an assertion inside pytest.
         """
         try:
-            return (yield)
+            with self._fixtures.set_up(fixturedef, request):
+                return (yield)
         except CassetteMiss as miss:
             fixturedef.cached_result = (None, fixturedef.cache_key(request), (miss, miss.__traceback__))  # type: ignore[arg-type] # a SubRequest it is
             raise
+
+    def pytest_fixture_post_finalizer(self, fixturedef: pytest.FixtureDef[Any]) -> None:
+        """End the teardown of a fixture of wider scope."""
+        self._fixtures.torn_down(fixturedef)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> Generator[None, object, object]:
@@ -220,6 +232,8 @@ class Session:
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Say failures of ours without our traceback, and put the result on the report."""
         report = yield
+        if asked := self._fixtures.told():
+            setattr(report, FIXTURES_ATTRIBUTE, json.dumps([self._recordings.scrub_json(one.json) for one in asked]))
         opened = item.stash.get(OPEN, None)
         if opened is None:  # not ours, or closed: then only a mistake in a fixture's teardown is left to be told
             said = our_error(call.excinfo.value) if call.excinfo is not None and DRAW in item.stash else None
@@ -274,16 +288,39 @@ class Session:
         # vcrpy reads every stream to its end; tests that are not ours shall not notice it.
         aside = nextitem is None or DRAW not in nextitem.stash
         del opened.item.stash[OPEN]
-        self._recordings.close(opened.recorder, aside=aside)
+        self._recordings.end(opened.recorder, aside=aside)
+        self._warn_of_refused()
 
-    def pytest_runtestloop(self) -> None:
-        """Recover what a killed recording run left behind, before this one reads a cassette."""
+    def _warn_of_refused(self) -> None:
+        """Tell of requests that no test could be blamed for; whoever sent them may have swallowed the reason."""
+        refused, self._recordings.router.refused = self._recordings.router.refused, []
+        for told in dict.fromkeys(map(str, refused)):
+            warnings.warn(pytest.PytestWarning(self._recordings.scrub(visible(told))), stacklevel=2)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
+        """Recover what a killed recording run left behind, before this one reads a cassette; or say what it would ask.
+
+        Returns whether no test is to be run.
+        """
+        if self.settings.dry_run:
+            self.config.stash[FORECAST] = forecast(session.items, self._recordings)
+            return True
         for told in self._recordings.recover():
             self.config.issue_config_time_warning(pytest.PytestWarning(told), stacklevel=2)
+        return None
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Say what a dry run has found."""
+        if (found := self.config.stash.get(FORECAST, None)) is not None:
+            terminalreporter.section("llm, what would be asked")
+            for line in forecast_lines(found):
+                terminalreporter.write_line(line)
 
     def pytest_sessionfinish(self) -> None:
         """Leave everything as it was."""
         self._recordings.finish()
+        self._warn_of_refused()
 
     def _version(self, prompt: Prompt | None) -> str | None:
         """The version of a prompt, computed once."""
@@ -292,6 +329,20 @@ class Session:
         if id(prompt) not in self._versions:
             self._versions[id(prompt)] = (prompt, prompt.version)
         return self._versions[id(prompt)][1]
+
+
+_OTHER_RECORDERS = ("vcr", "respx")
+
+
+def _refuse_other_recorders(item: pytest.Function) -> None:
+    """Raise pytest.UsageError for a test that another recorder of HTTP claims too: each would answer for the other."""
+    named = [name for name in _OTHER_RECORDERS if item.get_closest_marker(name) is not None]
+    named += [name for name in ("vcr", "respx_mock") if name in item.fixturenames]
+    if named:
+        raise pytest.UsageError(
+            f"{item.nodeid}\nthe test is marked llm, and {named[0]!r} records or answers its HTTP too\n"
+            f"  remove one  the marker llm, or {named[0]}"
+        )
 
 
 def _settled(report: pytest.TestReport, opened: OpenItem, error: BaseException | None) -> Outcome | None:

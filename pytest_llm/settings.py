@@ -6,6 +6,7 @@ Command line before marker before ini before default; what a marker says is reso
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,11 +14,25 @@ from typing import Any, Literal
 
 from pytest_llm.errors import OptionError
 
-Mode = Literal["replay", "record", "rerecord", "live"]
-"""replay: ask nothing · record: ask what has no recording · rerecord: ask everything · live: ask, write nothing."""
+Mode = Literal["replay", "record", "rerecord", "live", "verify"]
+"""What is asked.
+
+replay: nothing · record: what has no recording · rerecord: everything · live: everything, and nothing is written ·
+verify: as live, and each reply is compared with the recorded one.
+"""
 
 STATE_FOLDER = ".pytest_llm"
 LAST_RUN = "last-run.jsonl"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a run may spend at most; None where it is not limited."""
+
+    requests: int | None = None
+    tokens: int | None = None
+    #: US dollars.
+    usd: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +50,24 @@ class Settings:
     #: Stands between Prompt(base_url=…) and OPENAI_BASE_URL.
     base_url: str | None = None
     json_file: Path | None = None
+    #: Say what a recording run would ask, and run no test.
+    dry_run: bool = False
+    budget: Limits = Limits()
+    #: Patterns of hosts, or host:port, whose exchanges pass unrecorded; and of loopback hosts whose are recorded.
+    ignore_hosts: tuple[str, ...] = ()
+    record_hosts: tuple[str, ...] = ()
+    #: Lines "MODEL = PROMPT COMPLETION", in US dollars per million tokens.
+    prices: tuple[str, ...] = ()
+
+    @property
+    def asks(self) -> bool:
+        """Whether a model may be asked."""
+        return self.mode != "replay"
+
+    @property
+    def records(self) -> bool:
+        """Whether cassettes are written."""
+        return self.mode in ("record", "rerecord")
 
     @property
     def state(self) -> Path:
@@ -42,9 +75,9 @@ class Settings:
         return self.root / STATE_FOLDER
 
 
-def one_mode(record: bool, rerecord: bool, live: bool) -> Mode:
+def one_mode(record: bool, rerecord: bool, live: bool, verify: bool) -> Mode:
     """The mode that the recording options ask for. Raises OptionError for more than one."""
-    asked: dict[Mode, bool] = {"record": record, "rerecord": rerecord, "live": live}
+    asked: dict[Mode, bool] = {"record": record, "rerecord": rerecord, "live": live, "verify": verify}
     given = [mode for mode, on in asked.items() if on]
     if len(given) > 1:
         raise OptionError(
@@ -84,3 +117,29 @@ def changes_of(pairs: Iterable[str]) -> dict[str, Any]:
         except ValueError:
             out[key] = value
     return out
+
+
+_UNITS = {"requests": int, "tokens": int, "usd": float}
+
+
+def limits_of(text: str) -> Limits:
+    """The limits in `300requests,500000tokens,2.00usd`, in any order. Raises OptionError.
+
+    >>> limits_of("300requests, 2.50usd")
+    Limits(requests=300, tokens=None, usd=2.5)
+    """
+    found: dict[str, Any] = {}
+    for part in text.split(","):
+        match = re.fullmatch(r"\s*([\d_.]+)\s*([a-z]+)\s*", part, re.IGNORECASE)
+        unit = match[2].lower() if match else ""
+        unit = unit if unit in _UNITS else f"{unit}s"  # 1request
+        try:
+            if match is None or unit in found:
+                raise ValueError
+            found[unit] = _UNITS[unit](match[1])
+        except (ValueError, KeyError):
+            raise OptionError(
+                f"--llm-budget takes amounts of requests, tokens or usd, not {text!r}",
+                fix={"write": "--llm-budget 300requests      or 500000tokens, 2.00usd, or several with commas"},
+            ) from None
+    return Limits(**found)

@@ -1,59 +1,65 @@
-"""The one place that touches vcrpy: its patch of the HTTP libraries, entered once, and a router behind it.
+"""The one place that touches vcrpy: its patch of the HTTP libraries, with a router behind it. PYTEST_DONT_REWRITE
 
 vcrpy patches whole processes, and two of its cassettes open at once steal each other's requests. So one object plays
-the cassette for all of vcrpy, and hands every request to the recorder of the item that runs. PYTEST_DONT_REWRITE
+the cassette for all of vcrpy, and hands every request to the recorder that it belongs to.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+import functools
+import http.client
+import importlib
+import importlib.util
+import json
+import types
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 from urllib.parse import urlsplit
 
+import vcr.patch
 from vcr.cassette import Cassette
 from vcr.filters import decode_response
 from vcr.patch import CassettePatcherBuilder
 
 from pytest_llm.calls.transport import RECORDED_LATENCY_HEADER
 from pytest_llm.cassettes.document import content_of
-from pytest_llm.cassettes.identity import model_endpoint, record_of
-from pytest_llm.errors import CassetteMiss
+from pytest_llm.cassettes.identity import record_of
+from pytest_llm.cassettes.socket_guard import SocketGuard
 
 if TYPE_CHECKING:
     from pytest_llm.cassettes.document import StoredReply
+    from pytest_llm.cassettes.identity import RequestRecord
     from pytest_llm.cassettes.recorder import Recorder, Ticket
+    from pytest_llm.cassettes.router import Router
 
-_LOOPBACK = ("localhost", "127.0.0.1", "::1", "0.0.0.0")  # noqa: S104 - compared with, not bound to
+_HTTPX = ("httpx", "httpx2")
+_IN_PROCESS = (("WSGITransport", "handle_request"), ("ASGITransport", "handle_async_request"))
+_MOCKS = (("MockTransport", "handle_request"), ("MockTransport", "handle_async_request"))
 
 
-class Router(Cassette):  # type: ignore[misc] # vcrpy ships no types
-    """Looks like a cassette to vcrpy.
+class RoutedCassette(Cassette):  # type: ignore[misc] # vcrpy ships no types
+    """Looks like a cassette to vcrpy, for every request of every HTTP library.
 
-    While no item is open, requests pass through to the network; with `refuse`, as in replay, those that would have been
-    looked up do not.
+    What was found for a request travels on vcrpy's own request object, as `pytest_llm`.
     """
 
-    def __init__(self, *, refuse: bool) -> None:
+    def __init__(self, router: Router) -> None:
         super().__init__(path="<pytest-llm>")
-        self.recorder: Recorder | None = None
-        self._refuse = refuse
+        self._router = router
 
-    # vcrpy asks these, in this order, for every request of every HTTP library.
+    # vcrpy asks these, in this order, and some of its stubs ask the first one twice.
 
     def can_play_response_for(self, request: Any) -> bool:
         """Whether the request is answered from a recording. Raises CassetteMiss when it may not be asked."""
-        request.pytest_llm = None
-        if not is_recorded(request.uri):
-            return False
-        if self.recorder is None:
-            if self._refuse:
-                told = f"{request.method} {urlsplit(request.uri).path} was asked between two tests, and not let through"
-                raise CassetteMiss(told, kind="blocked")
-            return False
-        ticket = self.recorder.take(record_of(request.method, request.uri, _bytes(request.body)))
-        request.pytest_llm = (self.recorder, ticket)
-        return ticket.reply is not None
+        if not hasattr(request, "pytest_llm"):
+            request.pytest_llm = None
+            if self._router.hosts.records(request.uri):
+                asker = self._router.asker(f"{request.method} {urlsplit(request.uri).path}")
+                if asker is not None:
+                    request.pytest_llm = (asker.recorder, asker.recorder.take(_record(request), asker.role))
+        return request.pytest_llm is not None and request.pytest_llm[1].reply is not None
 
     def play_response(self, request: Any) -> dict[str, Any]:
         """The recorded response, in vcrpy's form."""
@@ -61,14 +67,26 @@ class Router(Cassette):  # type: ignore[misc] # vcrpy ships no types
 
     def append(self, request: Any, response: dict[str, Any]) -> None:
         """Keep a response that came from the network, with the item that asked, even if that has ended meanwhile."""
-        if request.pytest_llm is None:
+        found = self._ticket(request)
+        if found is None:
             return
-        recorder: Recorder
-        ticket: Ticket
-        recorder, ticket = request.pytest_llm
+        recorder, ticket = found
         plain = decode_response({**response, "headers": dict(response["headers"])})
         headers = {name: _first(values) for name, values in plain["headers"].items()}
-        recorder.keep(ticket, plain["status"]["code"], headers, plain["body"]["string"] or b"")
+        recorder.keep(ticket, plain["status"]["code"], headers, plain["body"].get("string") or b"")
+
+    def _ticket(self, request: Any) -> tuple[Recorder, Ticket] | None:
+        if hasattr(request, "pytest_llm"):
+            found: tuple[Recorder, Ticket] | None = request.pytest_llm
+            return found
+        # aiohttp follows redirects itself; vcrpy tells of each step afterwards, by requests that it made up.
+        if not self._router.hosts.records(request.uri):
+            return None
+        asker = self._router.asker(f"{request.method} {urlsplit(request.uri).path}")
+        if asker is None:
+            return None
+        record = _record(request)
+        return asker.recorder, asker.recorder.opened(record) or asker.recorder.take(record, asker.role)
 
     @property
     def write_protected(self) -> bool:
@@ -76,19 +94,20 @@ class Router(Cassette):  # type: ignore[misc] # vcrpy ships no types
         return False
 
     def filter_request(self, request: Any) -> Any:
-        """Nothing is hidden from the recorder, which stores no header at all."""
-        return request
+        """The request, if it is recorded; None lets vcrpy leave its response alone."""
+        return request if self._router.hosts.records(request.uri) else None
 
-    def find_requests_with_most_matches(self, _request: Any) -> list[Any]:
-        """Nothing: vcrpy would put it into a message that is never shown."""
-        return []
+    def find_requests_with_most_matches(self, request: Any) -> list[Any]:
+        """The request itself: asked by the aiohttp stub for the next step of a recorded redirect."""
+        return [(request,)]
 
 
 class Interception:
-    """vcrpy's patch, entered and left as a whole."""
+    """vcrpy's patch and, in replay, a guard of the sockets; entered and left as a whole."""
 
-    def __init__(self, *, refuse: bool) -> None:
-        self.router = Router(refuse=refuse)
+    def __init__(self, router: Router, *, guarded: bool) -> None:
+        self._router = router
+        self._guard = SocketGuard(router) if guarded else None
         self._patches: contextlib.ExitStack | None = None
 
     def enter(self) -> bool:
@@ -96,29 +115,87 @@ class Interception:
         if self._patches is not None:
             return False
         self._patches = contextlib.ExitStack()
-        for patch in CassettePatcherBuilder(self.router).build():
+        https = http.client.HTTPSConnection
+        self._patches.enter_context(mock.patch.object(https, "__init__", _with_frozen_names(https.__init__)))
+        self._patches.enter_context(mock.patch.object(vcr.patch, "reset_patchers", _resetting(_httplib2_originals())))
+        originals = {place: getattr(*place) for place in _transport_methods()}
+        for patch in CassettePatcherBuilder(RoutedCassette(self._router)).build():
             self._patches.enter_context(patch)
+        for (cls, name), original in originals.items():
+            replaced = original
+            if cls.__name__ in ("HTTPTransport", "AsyncHTTPTransport"):
+                replaced = self._choosing(original, getattr(cls, name))
+            self._patches.enter_context(mock.patch.object(cls, name, replaced))
+        if self._guard is not None:
+            self._guard.enter()
         return True
 
     def leave(self) -> bool:
         """Restore the HTTP libraries; False if they are as they were."""
         if self._patches is None:
             return False
+        if self._guard is not None:
+            self._guard.leave()
         self._patches.close()
         self._patches = None
         return True
 
+    def _choosing(self, original: Callable[..., Any], patched: Callable[..., Any]) -> Callable[..., Any]:
+        """The method of vcrpy for what is recorded; for anything else httpx's own, which does not join streams."""
 
-def is_recorded(url: str) -> bool:
-    """Whether exchanges with an address are recorded: not loopback, or loopback that looks like a model endpoint."""
-    parts = urlsplit(url)
-    return parts.hostname not in _LOOPBACK or model_endpoint(parts.path) is not None
+        @functools.wraps(original)
+        def handle(transport: Any, request: Any) -> Any:
+            return (patched if self._router.hosts.records(str(request.url)) else original)(transport, request)
+
+        return handle
+
+
+def _transport_methods() -> Iterator[tuple[Any, str]]:
+    """The methods of httpx and its fork that vcrpy patches: network transports, in-process ones, mocks."""
+    network = (("HTTPTransport", "handle_request"), ("AsyncHTTPTransport", "handle_async_request"))
+    for library in _HTTPX:
+        if importlib.util.find_spec(library) is not None:
+            module = importlib.import_module(library)
+            for cls, method in (*network, *_IN_PROCESS, *_MOCKS):
+                yield getattr(module, cls), method
+
+
+def _resetting(originals: list[tuple[Any, str, Any]]) -> Callable[[], Iterator[Any]]:
+    """What vcrpy takes back while it makes or uses a real connection: as little as possible.
+
+    By itself it takes back http.client and urllib3, for the whole process: requests of other threads would slip
+    through unrecorded meanwhile, and where two threads do it at once, the patch is lost for good.
+    """
+    return lambda: (mock.patch.object(*original) for original in originals)
+
+
+def _with_frozen_names(initialize: Any) -> Any:
+    """`http.client.HTTPSConnection.__init__`, which looks its own class up by name, with the names of now."""
+    names = dict(initialize.__globals__)
+    frozen = types.FunctionType(initialize.__code__, names, "__init__", initialize.__defaults__, initialize.__closure__)
+    frozen.__kwdefaults__ = initialize.__kwdefaults__
+    return frozen
+
+
+def _httplib2_originals() -> list[tuple[Any, str, Any]]:
+    """The connection classes of httplib2, which look themselves up by name too, and where they belong."""
+    if importlib.util.find_spec("httplib2") is None:
+        return []
+    module = importlib.import_module("httplib2")
+    names = ("HTTPConnectionWithTimeout", "HTTPSConnectionWithTimeout")
+    return [(module, name, getattr(module, name)) for name in names]
+
+
+def _record(request: Any) -> RequestRecord:
+    return record_of(request.method, request.uri, _bytes(request.body))
 
 
 def _replayed(reply: StoredReply) -> dict[str, Any]:
     headers: Mapping[str, str] = reply.headers
     if reply.latency_ms is not None:
         headers = {**headers, RECORDED_LATENCY_HEADER: str(reply.latency_ms)}
+    if reply.status >= 400:
+        headers = {**headers, "x-should-retry": "false"}  # to the SDKs of OpenAI and Anthropic: replay never sleeps
     return {
         "status": {"code": reply.status, "message": ""},
         "headers": {name: [value] for name, value in headers.items()},
@@ -137,4 +214,6 @@ def _bytes(body: Any) -> bytes:
         return body.encode()
     if isinstance(body, bytes | bytearray):
         return bytes(body)
+    if isinstance(body, dict | list) and not all(isinstance(part, bytes) for part in body):
+        return json.dumps(body).encode()  # of aiohttp, which has not yet written its json=
     return body.read() if hasattr(body, "read") else b"".join(body)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import threading
@@ -18,12 +19,17 @@ from pytest_llm.cassettes.identity import RequestRecord, identity_of
 from pytest_llm.cassettes.secrets import KEPT_HEADERS, Secrets
 from pytest_llm.cassettes.staleness import Miss, explain_miss
 from pytest_llm.errors import CassetteMiss, LlmError
+from pytest_llm.schemas import JSON
 from pytest_llm.settings import Mode
 
 if TYPE_CHECKING:
     from pytest_llm.cassettes.journal import Journal
 
 Source = Literal["replayed", "recorded", "asked"]
+CallRole = Literal["subject", "judge", "retrieval", "fixture"]
+"""Who asks: the code or prompt under test, a grader, either of them for embeddings, a fixture of wider scope."""
+
+_RETRIEVAL = ("embeddings", "rerank")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,146 +40,254 @@ class Exchange:
     request: RequestRecord
     reply: StoredReply
     source: Source
+    role: CallRole = "subject"
+    #: With --llm-verify, the reply that is recorded; None where there is none.
+    recorded: StoredReply | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Ticket:
     """A request that was looked up; `reply` is None where it has to be asked."""
 
     identity: str
     request: RequestRecord
+    role: CallRole
     reply: StoredReply | None
     started: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """What the recorders of a process share."""
+
+    mode: Mode
+    #: The folder for locks.
+    state: Path
+    secrets: Callable[[], Secrets]
+    journal: Callable[[], Journal]
+    shelf: store.Shelf
+    #: Takes one request from what may be spent. Raises CassetteMiss where that is spent.
+    reserve: Callable[[], None] | None = None
+    #: Hears of every reply that was asked.
+    spent: Callable[[Exchange], None] | None = None
+
+
 class Recorder:
-    """The exchanges of one item, whoever makes them, from any thread."""
+    """The exchanges of one item, or one fixture of wider scope, whoever makes them, from any thread."""
 
     def __init__(
         self,
+        desk: Desk,
         path: Path,
-        shown: str,
         *,
-        mode: Mode,
-        slot: str,
-        secrets: Callable[[], Secrets],
-        journal: Callable[[], Journal],
-        shelf: store.Shelf,
+        shown: str,
+        owner: str,
+        slot: str = "1",
+        normalize: Callable[[dict[str, JSON]], None] | None = None,
+        keeps_errors: bool = False,
     ) -> None:
         self.path = path
-        self.mode = mode
+        self.mode = desk.mode
         self.slot = slot
+        self.shown = shown
+        #: The test or fixture whose exchanges these are, for messages.
+        self.owner = owner
         self.exchanges: list[Exchange] = []
         #: Misses and mistakes that were raised into the code under test.
         self.problems: list[CassetteMiss | LlmError] = []
-        self.shown = shown
-        self._shelf = shelf
-        self._secrets = secrets
-        self._journal = journal
+        self._desk = desk
+        self._normalize = normalize
+        self._keeps_errors = keeps_errors
         self._lock = threading.Lock()
         self._answered: Counter[str] = Counter()
-        self._open = 0
+        self._open: list[Ticket] = []
+        #: Error replies that were handed on and not kept, until a further try succeeds.
+        self._failed: Counter[str] = Counter()
         self._found: dict[str, Entry] | None = None
         self._loaded = False
+        self._closed = False
+        self._unsaved: list[Exchange] = []
 
-    def take(self, request: RequestRecord) -> Ticket:
+    def take(self, request: RequestRecord, role: CallRole = "subject") -> Ticket:
         """Look a request up. Raises CassetteMiss when it has no recording and nothing may be asked.
 
         What is raised is noted as well: the code under test may swallow it.
         """
         try:
-            return self._looked_up(request)
+            return self._looked_up(self.normal(request), role)
         except (CassetteMiss, LlmError) as problem:
-            with self._lock:
-                self.problems.append(problem)
+            self.note(problem)
             raise
 
-    def _looked_up(self, request: RequestRecord) -> Ticket:
+    def note(self, problem: CassetteMiss | LlmError) -> None:
+        """Remember a problem that is about to be raised into the code under test."""
+        with self._lock:
+            self.problems.append(problem)
+
+    def normal(self, request: RequestRecord) -> RequestRecord:
+        """The request without what the project's hook takes out of it."""
+        if self._normalize is None:
+            return request
+        plain: dict[str, JSON] = copy.deepcopy(dict(request))
+        self._normalize(plain)
+        return plain
+
+    def _looked_up(self, request: RequestRecord, role: CallRole) -> Ticket:
         identity = identity_of(request)
         entries = {} if self.mode == "live" else self._entries()
         entry = entries.get(identity)
         if entry is None or entry.request != request:
             check_unedited(entries.values(), self.shown)
+        if role == "subject" and str(request["url"]).partition("?")[0] in _RETRIEVAL:
+            role = "retrieval"
         with self._lock:
             reply = self._next(identity)
             if reply is not None:
-                self._answered[identity] += 1
-                exchange = Exchange(identity=identity, request=request, reply=reply, source="replayed")
-                self.exchanges.append(exchange)
+                self._answered[identity] = max(reply.number, self._answered[identity])
+                self.exchanges.append(
+                    Exchange(identity=identity, request=request, reply=reply, source="replayed", role=role)
+                )
         if reply is None and self.mode == "replay":
             raise self._miss(identity, request)
+        ticket = Ticket(identity=identity, request=request, role=role, reply=reply, started=time.monotonic())
         if reply is None:
-            if self.mode != "live":
-                self._secrets().refuse(request, self.shown)
+            if self._desk.mode != "live":
+                self._desk.secrets().refuse(request, self.shown)
+            if self._desk.reserve is not None:
+                self._desk.reserve()
             with self._lock:
-                self._open += 1
-        return Ticket(identity=identity, request=request, reply=reply, started=time.monotonic())
+                self._open.append(ticket)
+        return ticket
 
     @property
     def is_complete(self) -> bool:
-        """Whether all that was asked was answered, so that what was not used is not needed."""
-        return self._open == 0 and not self.problems
+        """Whether all that was asked was answered and kept, so that what was not used is not needed."""
+        return not self._open and not self._failed.total() and not self.problems
+
+    @property
+    def unkept(self) -> int:
+        """How many error replies the code under test was given that a replay will not have."""
+        return self._failed.total()
 
     def knows(self, request: RequestRecord) -> bool:
         """Whether the next request of this form would be answered from the recording."""
         self._entries()
-        return self._next(identity_of(request)) is not None
+        return self._next(identity_of(self.normal(request))) is not None
 
     def _next(self, identity: str) -> StoredReply | None:
         """The recorded reply to the next request of an identity; None where it has to be asked."""
-        if self.mode not in ("replay", "record"):
-            return None
+        return self._recorded(identity, self._answered[identity] + 1) if self.mode in ("replay", "record") else None
+
+    def _recorded(self, identity: str, number: int) -> StoredReply | None:
+        """The reply of a number. An error is stored once, and answers every further try too."""
         entry = (self._found or {}).get(identity)
-        return None if entry is None else entry.replies.get((self.slot, self._answered[identity] + 1))
+        if entry is None:
+            return None
+        last = entry.replies.get((self.slot, number - 1))
+        return entry.replies.get((self.slot, number)) or (last if last is not None and last.status >= 400 else None)
 
     def _entries(self) -> dict[str, Entry]:
         with self._lock:
             if not self._loaded:
-                self._found, self._loaded = self._shelf.load(self.path, self.shown), True
+                self._found, self._loaded = self._desk.shelf.load(self.path, self.shown), True
         return self._found or {}
+
+    def stored(self) -> list[Exchange]:
+        """What the cassette holds for this slot."""
+        return [
+            Exchange(identity=entry.identity, request=entry.request, reply=reply, source="replayed")
+            for entry in self._entries().values()
+            for reply in entry.replies.values()
+            if reply.slot == self.slot
+        ]
+
+    def opened(self, request: RequestRecord) -> Ticket | None:
+        """The ticket of a request of this form that is being asked, if there is one."""
+        identity = identity_of(self.normal(request))
+        with self._lock:
+            return next((one for one in self._open if one.identity == identity), None)
 
     def keep(self, ticket: Ticket, status: int, headers: Mapping[str, str], content: bytes) -> None:
         """Keep the answer to a request that was asked: in the journal now, in the cassette when the item ends.
 
-        Its number is that of the answers, not of the tries: one that failed leaves no gap. Errors are not kept: a
-        replay would repeat them for ever.
+        Its number is that of the answers, not of the tries: one that failed leaves no gap. Errors are kept only where
+        the test asks for it, and then the last of several tries: a replay would repeat them for ever.
         """
-        if status >= 400:
-            return
         kept = {name.lower(): value for name, value in headers.items() if name.lower() in KEPT_HEADERS}
-        body = self._secrets().scrub_json(body_of(content, kept.get("content-type", "")))
+        secrets = self._desk.secrets()
+        body = secrets.scrub_json(body_of(content, kept.get("content-type", "")))
         latency_ms = round((time.monotonic() - ticket.started) * 1000)
-        source: Source = "asked" if self.mode == "live" else "recorded"
         with self._lock:
-            self._open -= 1
-            self._answered[ticket.identity] += 1
+            if ticket in self._open:
+                self._open.remove(ticket)
+            if status >= 400 and not self._keeps_errors:
+                self._failed[ticket.identity] += 1
+                return
+            del self._failed[ticket.identity]
+            number = self._answered[ticket.identity] + 1
             reply = StoredReply(
                 slot=self.slot,
-                number=self._answered[ticket.identity],
+                number=number,
                 status=status,
                 latency_ms=latency_ms,
-                headers=kept,
+                headers={name: secrets.scrub(value) for name, value in kept.items()},
                 body=body,
             )
-            exchange = Exchange(identity=ticket.identity, request=ticket.request, reply=reply, source=source)
-            self.exchanges.append(exchange)
-            if source == "recorded":
-                self._journal().write(self.path, ticket.identity, ticket.request, reply)
+            exchange = Exchange(
+                identity=ticket.identity,
+                request=ticket.request,
+                reply=reply,
+                source="recorded" if self.mode in ("record", "rerecord") else "asked",
+                role=ticket.role,
+                recorded=self._recorded(ticket.identity, number) if self.mode == "verify" else None,
+            )
+            self._add(exchange)
+        if self._desk.spent is not None:
+            self._desk.spent(exchange)
+        if self._closed:
+            self.save()
 
-    def close(self, state: Path) -> int:
-        """Put what was recorded into the cassette; the number of exchanges."""
+    def _add(self, exchange: Exchange) -> None:
+        """Append an exchange, in the place of an error that an earlier try got; it is journalled first."""
+        if exchange.source == "recorded":
+            self._desk.journal().write(self.path, exchange.identity, exchange.request, exchange.reply)
+            settled = _remove(self._unsaved, exchange)
+            self._desk.journal().settle(self.path, settled)
+            self._unsaved.append(exchange)
+        _remove(self.exchanges, exchange)
+        self.exchanges.append(exchange)
+        if exchange.reply.status < 400:
+            self._answered[exchange.identity] += 1
+
+    def save(self) -> None:
+        """Put what was recorded into the cassette. Raises LlmError where that cannot be written."""
+        with self._lock:
+            unsaved, self._unsaved = self._unsaved, []
         added: dict[str, tuple[RequestRecord, list[StoredReply]]] = {}
-        for exchange in self.exchanges:
-            if exchange.source == "recorded":
-                added.setdefault(exchange.identity, (exchange.request, []))[1].append(exchange.reply)
+        for one in unsaved:
+            added.setdefault(one.identity, (one.request, []))[1].append(one.reply)
         if added:
-            store.merge(self.path, added, state)
-        return sum(len(replies) for _, replies in added.values())
+            store.merge(self.path, added, self._desk.state)
+            self._desk.journal().settle(self.path, len(unsaved))
+
+    def close(self) -> None:
+        """Save; an answer that is still under way is saved when it comes."""
+        self._closed = True
+        self.save()
 
     def _miss(self, identity: str, request: RequestRecord) -> CassetteMiss:
         why = explain_miss(self._found or {}, identity, request, self.slot, file_exists=self._found is not None)
         told = _told(why, request, self.slot, self.shown)
         return CassetteMiss(told, kind=why.kind, heading=why.heading, change=why.change)
+
+
+def _remove(exchanges: list[Exchange], other: Exchange) -> int:
+    """Take out the exchange that has the other's identity and number; how many there were."""
+    place = (other.identity, other.reply.number)
+    kept = [one for one in exchanges if (one.identity, one.reply.number) != place]
+    removed = len(exchanges) - len(kept)
+    exchanges[:] = kept
+    return removed
 
 
 def _told(why: Miss, request: RequestRecord, slot: str, shown: str) -> str:
@@ -196,15 +310,16 @@ def _told(why: Miss, request: RequestRecord, slot: str, shown: str) -> str:
 
 def requests_digest(exchanges: list[Exchange]) -> str:
     """16 hex digits over what an item asked, whatever the order in which concurrent requests were sent."""
-    return _digest(sorted((one.identity, one.reply.number) for one in exchanges))
+    return _digest(sorted({(one.identity, one.reply.number) for one in exchanges}))
 
 
 def replies_digest(exchanges: list[Exchange]) -> str:
     """16 hex digits over what an item was answered; how long it took does not count."""
+    distinct = {(one.identity, one.reply.number): one for one in exchanges}  # an error answers several tries
     return _digest(
         [
             [one.identity, one.reply.number, one.reply.status, one.reply.body]
-            for one in sorted(exchanges, key=lambda one: (one.identity, one.reply.number))
+            for one in sorted(distinct.values(), key=lambda one: (one.identity, one.reply.number))
         ]
     )
 

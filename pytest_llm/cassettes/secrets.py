@@ -12,7 +12,7 @@ from pytest_llm.cassettes.identity import RequestRecord
 from pytest_llm.errors import SecretInRequest
 from pytest_llm.schemas import JSON
 
-KEPT_HEADERS = frozenset({"content-type"})
+KEPT_HEADERS = frozenset({"content-type", "location"})
 """Of a reply's headers; of a request's, none. An allow-list cannot miss the header that a provider adds tomorrow."""
 
 SHORTEST_VALUE = 12

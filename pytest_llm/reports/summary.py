@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from pytest_llm.reports.text import compact, one_line, percent, visible
-from pytest_llm.results import Result, Run, SuiteSummary
+from pytest_llm.results import FixtureCalls, Result, Run, SuiteSummary
 
 MOST_NAMED = 2
+MOST_DRIFTED = 10
 MOST_CHANGE_LINES = 20
 
 
@@ -17,7 +18,34 @@ def summary_lines(run: Run) -> list[str]:
     names = [suite.name if suite.variant is None else f"{suite.name}[{suite.variant}]" for suite in suites]
     width = max(map(len, names), default=0)
     lines = [f"{visible(name):<{width}}   {_suite(suite)}" for name, suite in zip(names, suites, strict=True)]
-    return [*lines, _exchanges(run.results), *_unrecorded(run.results)]
+    lines += [_fixture(one) for one in run.fixtures]
+    lines.append(_exchanges(run.results))
+    return [*lines, *_remarks(run.results), *_unrecorded(run.results)]
+
+
+def _fixture(one: FixtureCalls) -> str:
+    kinds = [(one.replayed, "replayed"), (one.recorded, "recorded"), (one.asked, "asked and not kept")]
+    words = ", ".join(f"{number} {kind}" for number, kind in kinds if number)
+    tokens = f"   {compact(one.usage['total_tokens'])} tokens" if "total_tokens" in one.usage else ""
+    return visible(f"{one.name}   {words}{tokens}")
+
+
+def _remarks(results: Sequence[Result]) -> list[str]:
+    """What the counts of a run leave open."""
+    out = []
+    same, drifted = sum(one.same for one in results), sum(one.drifted for one in results)
+    if same or drifted:
+        out.append(f"verified: {same} repl{'y says' if same == 1 else 'ies say'} what is recorded, {drifted} drifted")
+        out += [f"  drifted     {one.nodeid}" for one in results if one.drifted][:MOST_DRIFTED]
+    if unkept := sum(one.unkept for one in results):
+        out.append(
+            f"{unkept} error repl{'y was' if unkept == 1 else 'ies were'} not recorded, and will be missing in replay; "
+            "@pytest.mark.llm(record_errors=True) keeps them"
+        )
+    unasked = [one for one in results if one.miss is not None and one.miss.kind == "budget"]
+    if unasked:
+        out.append(f"the budget is spent: {len(unasked)} item{'' if len(unasked) == 1 else 's'} not asked, or not all")
+    return [visible(line) for line in out]
 
 
 def _suite(suite: SuiteSummary) -> str:
@@ -54,7 +82,7 @@ def _unrecorded(results: Iterable[Result]) -> list[str]:
     """What has no recording, told once for all items that one change made stale."""
     groups: dict[tuple[str, str, str, str | None], list[Result]] = {}
     for result in results:
-        if result.miss is not None:
+        if result.miss is not None and result.miss.kind not in ("budget", "blocked"):
             kind = "missing" if result.miss.kind == "no cassette" else result.miss.kind
             groups.setdefault((kind, result.miss.heading, result.miss.change, result.prompt), []).append(result)
     lines: list[str] = []

@@ -52,6 +52,35 @@ def _plain(record: GradeRecord | MissRecord) -> dict[str, JSON]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FixtureCalls:
+    """What a fixture of wider scope asked; no item's, since which one needs it first is chance."""
+
+    name: str
+    #: Relative to the root.
+    cassette: str
+    replayed: int = 0
+    recorded: int = 0
+    asked: int = 0
+    #: Tokens by kind; absent where not told.
+    usage: Mapping[str, int] = field(default_factory=dict)
+    #: US dollars; None where unknown.
+    cost_usd: float | None = None
+
+    @property
+    def json(self) -> dict[str, JSON]:
+        """The record as a run file holds it."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+    @classmethod
+    def of(cls, data: JSON, where: str = "") -> FixtureCalls:
+        """The record in a run file. Raises RunFileError."""
+        try:
+            return cls(**_known(cls, data))
+        except (TypeError, ValueError) as error:
+            raise RunFileError(f"a fixture's calls cannot be read: {error}", where=where or None) from error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
     """One item's result. All values are plain JSON."""
 
@@ -86,6 +115,11 @@ class Result:
     replayed: int = 0
     recorded: int = 0
     asked: int = 0
+    #: Error replies that the code under test was given and that no recording holds.
+    unkept: int = 0
+    #: With --llm-verify, how many replies say the same as the recorded ones, and how many do not.
+    same: int = 0
+    drifted: int = 0
     #: Digests over all exchanges of the item; "" without any.
     requests: str = ""
     replies: str = ""
@@ -128,7 +162,7 @@ class Result:
 
 _TEXTS = ("nodeid", "suite", "failure", "requests", "replies", "cassette")
 _TEXTS_OR_NONE = ("case", "variant", "prompt", "prompt_version", "output", "model")
-_COUNTS = ("sample", "replayed", "recorded", "asked", "sharing")
+_COUNTS = ("sample", "replayed", "recorded", "asked", "unkept", "same", "drifted", "sharing")
 
 
 def _known(cls: type, data: JSON) -> dict[str, JSON]:

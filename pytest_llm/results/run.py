@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from pytest_llm.errors import RunFileError
-from pytest_llm.results.result import Result
+from pytest_llm.results.result import FixtureCalls, Result
 from pytest_llm.schemas import JSON
 
 VERSION = 1
@@ -21,6 +21,8 @@ class Run:
     results: tuple[Result, ...]
     #: "replay", "record", "rerecord" or "live".
     mode: str = "replay"
+    #: What fixtures of wider scope asked; no item's, and in no item's counts.
+    fixtures: tuple[FixtureCalls, ...] = ()
 
     def suites(self) -> list[SuiteSummary]:
         """A summary for every suite, and every variant in it, in the order of the run."""
@@ -90,7 +92,9 @@ class SuiteSummary:
 
 def write_run(run: Run) -> str:
     """The text of a run file: a header, then a line a result."""
-    head = {"version": VERSION, "mode": run.mode, "results": len(run.results)}
+    head: dict[str, JSON] = {"version": VERSION, "mode": run.mode, "results": len(run.results)}
+    if run.fixtures:
+        head["fixtures"] = [one.json for one in run.fixtures]
     lines = [head, *(result.json for result in run.results)]
     # ASCII, so that a lone surrogate in an output can be written, and no line ends early.
     return "".join(json.dumps(line, ensure_ascii=True) + "\n" for line in lines)
@@ -108,7 +112,8 @@ def read_run(text: str, where: str = "") -> Run:
         told = f"the run file is cut: {len(lines)} of {head.get('results')} results"
         raise RunFileError(told, where=where, fix=_DAMAGED)
     results = tuple(Result.of(line, f"{where}:{number}") for number, line in enumerate(lines, 2))
-    return Run(results=results, mode=str(head.get("mode")))
+    fixtures = tuple(FixtureCalls.of(one, f"{where}:1") for one in head.get("fixtures", ()))
+    return Run(results=results, mode=str(head.get("mode")), fixtures=fixtures)
 
 
 def json_report(run: Run) -> str:
@@ -117,6 +122,7 @@ def json_report(run: Run) -> str:
         "version": VERSION,
         "mode": run.mode,
         "suites": [suite.json for suite in run.suites()],
+        "fixtures": [one.json for one in run.fixtures],
         "results": [result.json for result in run.results],
     }
     return json.dumps(document, ensure_ascii=True, indent=1) + "\n"

@@ -1,0 +1,125 @@
+"""Who is asking: the recorder that a request belongs to, whichever thread or task sends it. PYTEST_DONT_REWRITE
+
+A context variable says it where one is at hand. It is absent in pool threads and stale in tasks that an earlier fixture
+started; these belong to the item that runs, if exactly one does. Anything else is refused rather than guessed.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from pathlib import PurePath
+
+from pytest_llm.cassettes.hosts import Hosts
+from pytest_llm.cassettes.recorder import CallRole, Recorder
+from pytest_llm.errors import CassetteMiss
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """A recorder with the role in which it asks."""
+
+    recorder: Recorder
+    role: CallRole
+
+
+_ASKER: ContextVar[Asker | None] = ContextVar("pytest_llm_asker", default=None)
+
+_WAITING = {("threading", "wait"), ("queue", "get"), ("selectors", "select"), ("thread", "_worker")}
+"""Where the innermost Python frame of a thread is that waits for whoever gives it work: (module, function)."""
+
+
+@contextmanager
+def asking(recorder: Recorder, role: CallRole) -> Iterator[None]:
+    """What this context sends belongs to a recorder, in a role, for as long as the recorder is open."""
+    token = _ASKER.set(Asker(recorder, role))
+    try:
+        yield
+    finally:
+        _ASKER.reset(token)
+
+
+class Router:
+    """The recorders that are open: the running item's, and on top of it those of fixtures that are being set up."""
+
+    def __init__(self, hosts: Hosts, *, refuse: bool) -> None:
+        self.hosts = hosts
+        #: What was refused because no test could be told, and so has to be told by whoever ends the run.
+        self.refused: list[CassetteMiss] = []
+        self._refuse = refuse
+        self._open: list[Asker] = []
+        self._known_threads: set[threading.Thread] = set()
+        self._left_running: weakref.WeakKeyDictionary[threading.Thread, str] = weakref.WeakKeyDictionary()
+
+    def enter(self, recorder: Recorder, role: CallRole) -> None:
+        """From now on, what this process sends belongs to a recorder."""
+        if not self._open and threading.active_count() > 1:
+            self._known_threads = set(threading.enumerate())
+        asker = Asker(recorder, role)
+        self._open.append(asker)
+        _ASKER.set(asker)
+
+    def leave(self, recorder: Recorder) -> None:
+        """The recorder takes no further request; what was under it, if anything, does again."""
+        self._open = [one for one in self._open if one.recorder is not recorder]
+        _ASKER.set(self._open[-1] if self._open else None)
+        if not self._open:
+            if threading.active_count() > 1:
+                self._note_threads(recorder)
+            self._known_threads.clear()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no recorder is open."""
+        return not self._open
+
+    def is_last(self, recorder: Recorder) -> bool:
+        """Whether a recorder is the only one that is open."""
+        return all(one.recorder is recorder for one in self._open)
+
+    def asker(self, what: str) -> Asker | None:
+        """Who asks; None where nobody does and the request may pass. Raises CassetteMiss where it may not.
+
+        `what` is the request, for the message.
+        """
+        said = _ASKER.get()
+        if said is not None and any(one.recorder is said.recorder for one in self._open):
+            return said
+        if self._left_running and (left_by := self._left_running.get(threading.current_thread())) is not None:
+            raise self._refusal(
+                f"{what} was asked by a thread that {left_by} left running, and not let through\n"
+                "  add         a join() of that thread, or a shutdown of its pool, to the test"
+            )
+        if not self._open:
+            if self._refuse:
+                raise self._refusal(f"{what} was asked between two tests, and not let through")
+            return None
+        if sum(one.role != "fixture" for one in self._open) > 1:
+            raise self._refusal(
+                f"{what} was asked while several tests ran, by a thread or task that belongs to none of them\n"
+                "  start it    with contextvars.copy_context().run, or run the tests one at a time"
+            )
+        return self._open[-1]
+
+    def _refusal(self, told: str) -> CassetteMiss:
+        miss = CassetteMiss(told, kind="blocked")
+        self.refused.append(miss)
+        return miss
+
+    def _note_threads(self, recorder: Recorder) -> None:
+        """Note the threads that an item started and that still do its work.
+
+        One that waits for work, as in a pool, serves whoever asks next.
+        """
+        frames = sys._current_frames()  # noqa: SLF001 - documented, and a test notices when it goes
+        for thread in set(threading.enumerate()) - self._known_threads:
+            frame = frames.get(thread.ident or 0)
+            if frame is None or thread is threading.current_thread():
+                continue
+            if (PurePath(frame.f_code.co_filename).stem, frame.f_code.co_name) not in _WAITING:
+                self._left_running[thread] = recorder.owner
