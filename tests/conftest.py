@@ -52,11 +52,11 @@ def _clients_that_are_kept_are_closed(monkeypatch: pytest.MonkeyPatch) -> Iterat
 
 @pytest.fixture
 def serve() -> Iterator[Callable[..., ModelServer]]:
-    """`serve(script)` starts a scripted endpoint; its `.requests` are what was asked."""
+    """`serve(script)` starts a scripted endpoint, `serve()` one that answers by path; `.requests` are what was asked."""
     import contextlib
 
     with contextlib.ExitStack() as stack:
-        yield lambda script: stack.enter_context(ModelServer(script).running())
+        yield lambda script=None: stack.enter_context(ModelServer(script).running())
 
 
 class Project:
