@@ -1,0 +1,352 @@
+"""Every HTTP client: recorded, replayed with the server gone, missed once its request changed.
+
+A row is a client: an application that knows nothing of us, `ask(text)`, which gives what it was told.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+
+import pytest
+from model_server import ModelServer
+
+AT_ONCE_S = 1.0
+"""A miss that an SDK takes for a broken connection is tried twice more, which takes all of them longer than this."""
+
+OPENAI = """
+import openai
+messages = lambda text: [{"role": "user", "content": f"please say {text}"}]
+client = openai.OpenAI(base_url=URL, api_key="none")
+gives_async = lambda: openai.AsyncOpenAI(base_url=URL, api_key="none")
+"""
+ANTHROPIC = """
+import anthropic
+asked = lambda text: {"model": "tiny", "max_tokens": 9, "messages": [{"role": "user", "content": f"please say {text}"}]}
+client = anthropic.Anthropic(base_url=ROOT, api_key="none")
+"""
+PLAIN = """
+import json
+chat = URL + "/chat/completions"
+asked = lambda text: {"model": "tiny", "messages": [{"role": "user", "content": f"please say {text}"}]}
+told = lambda reply: reply["choices"][0]["message"]["content"]
+"""
+
+GROUPS: Mapping[str, tuple[str, Mapping[str, str]]] = {
+    "openai": (
+        OPENAI,
+        {
+            "openai": """
+def ask(text):
+    return client.chat.completions.create(model="tiny", messages=messages(text)).choices[0].message.content
+""",
+            "openai_stream": """
+def ask(text):
+    chunks = client.chat.completions.create(model="tiny", messages=messages(text), stream=True)
+    return "".join(chunk.choices[0].delta.content or "" for chunk in chunks)
+""",
+            "openai_stream_helper": """
+def ask(text):
+    with client.chat.completions.stream(model="tiny", messages=messages(text)) as stream:
+        return stream.get_final_completion().choices[0].message.content
+""",
+            "openai_raw": """
+def ask(text):
+    raw = client.chat.completions.with_raw_response.create(model="tiny", messages=messages(text))
+    return raw.parse().choices[0].message.content, raw.status_code, raw.headers["content-type"]
+""",
+            "openai_streaming_raw": """
+def ask(text):
+    with client.chat.completions.with_streaming_response.create(model="tiny", messages=messages(text)) as raw:
+        return raw.parse().choices[0].message.content
+""",
+            "openai_async": """
+async def ask(text):
+    async with gives_async() as client:
+        reply = await client.chat.completions.create(model="tiny", messages=messages(text))
+    return reply.choices[0].message.content
+""",
+            "openai_async_stream": """
+async def ask(text):
+    async with gives_async() as client:
+        chunks = await client.chat.completions.create(model="tiny", messages=messages(text), stream=True)
+        return "".join([chunk.choices[0].delta.content or "" async for chunk in chunks])
+""",
+            "openai_aiohttp": """
+async def ask(text):
+    async with openai.AsyncOpenAI(base_url=URL, api_key="none", http_client=openai.DefaultAioHttpClient()) as client:
+        reply = await client.chat.completions.create(model="tiny", messages=messages(text))
+    return reply.choices[0].message.content
+""",
+            "openai_aiohttp_stream": """
+async def ask(text):
+    async with openai.AsyncOpenAI(base_url=URL, api_key="none", http_client=openai.DefaultAioHttpClient()) as client:
+        chunks = await client.chat.completions.create(model="tiny", messages=messages(text), stream=True)
+        return "".join([chunk.choices[0].delta.content or "" async for chunk in chunks])
+""",
+            "openai_gzip": """
+def ask(text):
+    zipped = client.with_options(base_url=GZIP)
+    return zipped.chat.completions.create(model="tiny", messages=messages(text)).choices[0].message.content
+""",
+            "openai_busy": """
+def ask(text):
+    busy = client.with_options(base_url=BUSY)
+    return busy.chat.completions.create(model="tiny", messages=messages(text)).choices[0].message.content
+""",
+            "openai_redirect": """
+def ask(text):
+    moved = client.with_options(base_url=REDIRECT)
+    return moved.chat.completions.create(model="tiny", messages=messages(text)).choices[0].message.content
+""",
+            "openai_tools": """
+def ask(text):
+    tool = {"name": "look_up", "parameters": {"type": "object", "properties": {"id": {"type": "integer"}}}}
+    said = messages(text)
+    def reply():
+        tools = [{"type": "function", "function": tool}]
+        return client.chat.completions.create(model="tiny", messages=said, tools=tools).choices[0].message
+    called = reply()
+    [call] = called.tool_calls
+    said += [called.model_dump(), {"role": "tool", "tool_call_id": call.id, "content": "found it"}]
+    return call.function.name, call.function.arguments, reply().content
+""",
+            "openai_responses": """
+def ask(text):
+    return client.responses.create(model="tiny", input=f"please say {text}").output_text
+""",
+            "openai_responses_stream": """
+def ask(text):
+    with client.responses.stream(model="tiny", input=f"please say {text}") as stream:
+        return stream.get_final_response().output_text
+""",
+            "openai_embeddings": """
+def ask(text):
+    return client.embeddings.create(model="tiny", input=["please say", "in numbers", text]).data[2].embedding
+""",
+        },
+    ),
+    # Paths that do not say by themselves that a model's endpoint is asked.
+    "openai files": (
+        OPENAI,
+        {
+            "openai_upload": """
+def ask(text):
+    file = client.files.create(file=("notes.bin", bytes(range(256)) + text.encode()), purpose="assistants")
+    return file.id, file.bytes
+""",
+            "openai_download": """
+def ask(text):
+    return client.files.content("file-1", extra_query={"say": text}).content
+""",
+            "openai_models": """
+def ask(text):
+    return [model.id for model in client.models.list(extra_query={"say": text})]
+""",
+        },
+    ),
+    "anthropic": (
+        ANTHROPIC,
+        {
+            "anthropic": """
+def ask(text):
+    return client.messages.create(**asked(text)).content[0].text
+""",
+            "anthropic_stream": """
+def ask(text):
+    with client.messages.stream(**asked(text)) as stream:
+        return "".join(stream.text_stream)
+""",
+            "anthropic_async": """
+async def ask(text):
+    async with anthropic.AsyncAnthropic(base_url=ROOT, api_key="none") as client:
+        return (await client.messages.create(**asked(text))).content[0].text
+""",
+            "anthropic_async_stream": """
+async def ask(text):
+    async with anthropic.AsyncAnthropic(base_url=ROOT, api_key="none") as client:
+        async with client.messages.stream(**asked(text)) as stream:
+            return await stream.get_final_text()
+""",
+            "anthropic_tools": """
+def ask(text):
+    tool = {"name": "look_up", "input_schema": {"type": "object", "properties": {"id": {"type": "integer"}}}}
+    [block] = client.messages.create(**asked(text), tools=[tool]).content
+    return block.name, block.input
+""",
+        },
+    ),
+    "plain HTTP": (
+        PLAIN,
+        {
+            "requests": """
+import requests
+def ask(text):
+    return told(requests.post(chat, json=asked(text)).json())
+""",
+            "requests_session_stream": """
+import requests
+session = requests.Session()
+def ask(text):
+    with session.post(chat, json=asked(text) | {"stream": True}, stream=True) as reply:
+        return [line for line in reply.iter_lines() if line]
+""",
+            "requests_redirect": """
+import requests
+def ask(text):
+    return told(requests.post(REDIRECT + "/chat/completions", json=asked(text)).json())
+""",
+            "urllib3": """
+import urllib3
+pool = urllib3.PoolManager()
+def ask(text):
+    return told(pool.request("POST", chat, json=asked(text)).json())
+""",
+            "urllib": """
+import urllib.request
+def ask(text):
+    sent = urllib.request.Request(chat, json.dumps(asked(text)).encode(), {"content-type": "application/json"})
+    with urllib.request.urlopen(sent) as reply:
+        return told(json.load(reply))
+""",
+            "http_client": """
+import http.client, urllib.parse
+def ask(text):
+    connection = http.client.HTTPConnection(urllib.parse.urlsplit(URL).netloc)
+    connection.request("POST", "/v1/chat/completions", json.dumps(asked(text)), {"content-type": "application/json"})
+    reply = json.load(connection.getresponse())
+    connection.close()
+    return told(reply)
+""",
+            "httpx": """
+import httpx
+def ask(text):
+    return told(httpx.post(chat, json=asked(text)).json())
+""",
+            "httpx_async": """
+import httpx
+async def ask(text):
+    async with httpx.AsyncClient() as client:
+        return told((await client.post(chat, json=asked(text))).json())
+""",
+            "httpx_stream": """
+import httpx
+def ask(text):
+    with httpx.stream("POST", chat, json=asked(text) | {"stream": True}) as reply:
+        return [line for line in reply.iter_lines() if line]
+""",
+            "httpx_redirect": """
+import httpx
+def ask(text):
+    return told(httpx.post(REDIRECT + "/chat/completions", json=asked(text), follow_redirects=True).json())
+""",
+            "httpx2": """
+import httpx2
+def ask(text):
+    return told(httpx2.post(chat, json=asked(text)).json())
+""",
+            "httpx2_async": """
+import httpx2
+async def ask(text):
+    async with httpx2.AsyncClient() as client:
+        return told((await client.post(chat, json=asked(text))).json())
+""",
+            "aiohttp": """
+import aiohttp
+async def ask(text):
+    async with aiohttp.ClientSession() as session, session.post(chat, json=asked(text)) as reply:
+        return told(await reply.json())
+""",
+            "aiohttp_stream": """
+import aiohttp
+async def ask(text):
+    async with aiohttp.ClientSession() as session, session.post(chat, json=asked(text) | {"stream": True}) as reply:
+        return [line async for line in reply.content if line.strip()]
+""",
+            "aiohttp_redirect": """
+import aiohttp
+async def ask(text):
+    async with aiohttp.ClientSession() as session:
+        async with session.post(REDIRECT + "/chat/completions", json=asked(text)) as reply:
+            return told(await reply.json())
+""",
+        },
+    ),
+}
+OTHER_ADDRESS = {"openai_download", "openai_models"}
+"""What they ask for is in the address: another one is no earlier form of the same request."""
+
+OPTIONS = {"openai files": ("-o", "llm_record_hosts=127.0.0.1")}
+
+TESTS = """
+import asyncio, inspect, os, time, pytest
+import {apps}
+
+
+def answer(ask, text):
+    said = ask(text)
+    return asyncio.run(said) if inspect.isawaitable(said) else said
+
+@pytest.mark.llm
+@pytest.mark.parametrize("app", [{apps}], ids=lambda app: app.__name__.removeprefix("app_"))
+def test_it(app):
+    print("SAID", app.__name__, answer(app.ask, "hello"))
+    if "CHANGED" in os.environ:
+        began = time.monotonic()
+        try:
+            answer(app.ask, os.environ["CHANGED"])
+        finally:
+            print("TOOK", app.__name__, time.monotonic() - began)
+"""
+
+
+def said(result, word):
+    """What the applications printed, by their names."""
+    lines = [line.partition(f"{word} app_")[2].partition(" ") for line in result.stdout.lines]
+    return {name: text for name, _, text in lines if name}
+
+
+def outcomes(project):
+    """What became of each client, by its name: "passed", or why there was no recording."""
+    run = json.loads((project.path / "run.json").read_text())
+    return {
+        re.search(r"\[(.*)\]", one["nodeid"])[1]: one["miss"]["kind"] if one.get("miss") else one["outcome"]
+        for one in run["results"]
+    }
+
+
+def addresses(server):
+    return f"""
+URL, ROOT = {server.url!r}, {server.root!r}
+GZIP, BUSY, REDIRECT = {server.at("gzip")!r}, {server.at("busy")!r}, {server.at("redirect307")!r}
+"""
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_is_recorded_replayed_without_the_server_and_missed_at_once(project, monkeypatch, group):
+    head, apps = GROUPS[group]
+    options = ("-s", "--llm-json=run.json", *OPTIONS.get(group, ()))
+    modules = ", ".join(f"app_{name}" for name in apps)
+    project.write("test_it.py", TESTS.replace("{apps}", modules))
+    with ModelServer().running() as server:
+        for name, code in apps.items():
+            project.write(f"app_{name}.py", addresses(server) + head + code)
+        recorded = project.record(*options)
+    asked = len(server.requests)
+    assert outcomes(project) == dict.fromkeys(apps, "passed")
+
+    replayed = project.run(*options)
+    assert outcomes(project) == dict.fromkeys(apps, "passed")
+    assert said(replayed, "SAID") == said(recorded, "SAID")
+    assert said(replayed, "SAID").keys() == apps.keys()
+
+    monkeypatch.setenv("CHANGED", "goodbye")
+    missed = project.run(*options)
+    kinds = {name: "missing" if name in OTHER_ADDRESS else "stale" for name in apps}
+    assert outcomes(project) == kinds
+    assert said(missed, "SAID") == said(recorded, "SAID")
+    took = {name: float(text) for name, text in said(missed, "TOOK").items()}
+    assert took.keys() == apps.keys()
+    assert not {name: seconds for name, seconds in took.items() if seconds > AT_ONCE_S}
+    assert len(server.requests) == asked
