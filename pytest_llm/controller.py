@@ -21,7 +21,7 @@ class Controller:
         self._config = config
         self._settings = settings_of(config)
         self._results: dict[str, Result] = {}
-        self._fixtures: list[FixtureCalls] = []
+        self._fixtures: dict[str, FixtureCalls] = {}
         self._problem = ""
 
     def receive(self, payload: str) -> None:
@@ -31,12 +31,16 @@ class Controller:
 
     def receive_fixtures(self, payload: str) -> None:
         """What fixtures of wider scope have asked."""
-        self._fixtures += [FixtureCalls.of(one) for one in json.loads(payload)]
+        for one in map(FixtureCalls.of, json.loads(payload)):
+            known = self._fixtures.get(one.cassette)
+            self._fixtures[one.cassette] = one if known is None else known + one
 
     @property
     def run(self) -> Run:
         """The run so far."""
-        return Run(results=tuple(self._results.values()), mode=self._settings.mode, fixtures=tuple(self._fixtures))
+        return Run(
+            results=tuple(self._results.values()), mode=self._settings.mode, fixtures=tuple(self._fixtures.values())
+        )
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:

@@ -131,7 +131,7 @@ class Recordings:
             self._desk,
             path,
             shown=_shown(path, self._settings.root),
-            owner=f"fixture {fixturedef.argname}",
+            owner=f"fixture {path.stem}",
             normalize=self._normalizer(request.node.ihook),
         )
 

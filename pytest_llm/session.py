@@ -235,8 +235,9 @@ class Session:
         if asked := self._fixtures.told():
             setattr(report, FIXTURES_ATTRIBUTE, json.dumps([self._recordings.scrub_json(one.json) for one in asked]))
         opened = item.stash.get(OPEN, None)
-        if opened is None:  # not ours, or closed: then only a mistake in a fixture's teardown is left to be told
-            said = our_error(call.excinfo.value) if call.excinfo is not None and DRAW in item.stash else None
+        if opened is None:  # closed, or not ours: a fixture of wider scope may have missed its recording all the same
+            said = our_error(call.excinfo.value) if call.excinfo is not None else None
+            said = said if isinstance(said, CassetteMiss) or DRAW in item.stash else None
             report.longrepr = report.longrepr if said is None else self._recordings.scrub(visible(str(said)))
             return report
         error = call.excinfo.value if call.excinfo is not None else None

@@ -22,6 +22,7 @@ import vcr.patch
 from vcr.cassette import Cassette
 from vcr.filters import decode_response
 from vcr.patch import CassettePatcherBuilder
+from vcr.request import Request
 
 from pytest_llm.calls.transport import RECORDED_LATENCY_HEADER
 from pytest_llm.cassettes.document import content_of
@@ -98,7 +99,15 @@ class RoutedCassette(Cassette):  # type: ignore[misc] # vcrpy ships no types
         return request if self._router.hosts.records(request.uri) else None
 
     def find_requests_with_most_matches(self, request: Any) -> list[Any]:
-        """The request itself: asked by the aiohttp stub for the next step of a recorded redirect."""
+        """The next step of a recorded redirect, for the aiohttp stub, which makes it up as a GET.
+
+        A 307 keeps the method; what it sent, vcrpy did not tell when it was recorded.
+        """
+        asker = self._router.asker(f"{request.method} {urlsplit(request.uri).path}")
+        for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
+            step = Request(method, request.uri, None, request.headers)
+            if asker is not None and asker.recorder.knows(_record(step)):
+                return [(step,)]
         return [(request,)]
 
 

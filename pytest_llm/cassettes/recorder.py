@@ -276,7 +276,14 @@ class Recorder:
         self.save()
 
     def _miss(self, identity: str, request: RequestRecord) -> CassetteMiss:
-        why = explain_miss(self._found or {}, identity, request, self.slot, file_exists=self._found is not None)
+        why = explain_miss(
+            self._found or {},
+            identity,
+            request,
+            self.slot,
+            file_exists=self._found is not None,
+            answered=self._answered,
+        )
         told = _told(why, request, self.slot, self.shown)
         return CassetteMiss(told, kind=why.kind, heading=why.heading, change=why.change)
 

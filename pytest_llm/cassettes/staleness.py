@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -34,32 +34,41 @@ class Miss:
 
 
 def explain_miss(
-    entries: Mapping[str, Entry], identity: str, request: RequestRecord, slot: str, *, file_exists: bool
+    entries: Mapping[str, Entry],
+    identity: str,
+    request: RequestRecord,
+    slot: str,
+    *,
+    file_exists: bool,
+    answered: Container[str] = (),
 ) -> Miss:
-    """Why this request in this slot is not among the recorded ones."""
+    """Why this request in this slot is not among the recorded ones.
+
+    What is `answered` was found, and so is hardly the earlier form of this request.
+    """
     if not file_exists:
         return Miss(kind="no cassette")
     known = entries.get(identity)
     if known is not None:
         used_up = any(recorded == slot for recorded, _ in known.replies)
         return Miss(kind="exhausted" if used_up else "missing")
-    nearest = _nearest(entries.values(), request, slot)
+    nearest = _nearest(entries.values(), request, slot, answered)
     if nearest is None:
         return Miss(kind="missing")
     heading, change = difference(nearest.request, request)
     return Miss(kind="stale", heading=heading, change=change)
 
 
-def _nearest(entries: Iterable[Entry], request: RequestRecord, slot: str) -> Entry | None:
-    """The recorded request to the same address that is most alike, among equals one of the same slot."""
+def _nearest(entries: Iterable[Entry], request: RequestRecord, slot: str, answered: Container[str]) -> Entry | None:
+    """The recorded request to the same address that is most alike, among equals one that is left, of the same slot."""
     wanted = _parts(request)
-    best: tuple[tuple[float, bool], Entry] | None = None
+    best: tuple[tuple[float, bool, bool], Entry] | None = None
     for entry in entries:
         if (entry.request.get("method"), entry.request.get("url")) != (request["method"], request["url"]):
             continue
         there = _parts(entry.request)
         alike = len(wanted & there) / len(wanted | there)
-        rank = (alike, any(recorded == slot for recorded, _ in entry.replies))
+        rank = (alike, entry.identity not in answered, any(recorded == slot for recorded, _ in entry.replies))
         if alike >= ALIKE and (best is None or rank > best[0]):
             best = (rank, entry)
     return None if best is None else best[1]

@@ -71,6 +71,14 @@ class FixtureCalls:
         """The record as a run file holds it."""
         return {name: getattr(self, name) for name in self.__slots__}
 
+    def __add__(self, other: FixtureCalls) -> FixtureCalls:
+        """Both together: set-up and teardown, or the fixture in two processes."""
+        counts = {name: getattr(self, name) + getattr(other, name) for name in ("replayed", "recorded", "asked")}
+        usage = {kind: self.usage[kind] + other.usage[kind] for kind in self.usage.keys() & other.usage.keys()}
+        known = None not in (self.cost_usd, other.cost_usd)
+        cost = (self.cost_usd or 0) + (other.cost_usd or 0) if known else None
+        return FixtureCalls(name=self.name, cassette=self.cassette, usage=usage, cost_usd=cost, **counts)
+
     @classmethod
     def of(cls, data: JSON, where: str = "") -> FixtureCalls:
         """The record in a run file. Raises RunFileError."""
