@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import pytest
@@ -115,7 +115,8 @@ class OpenItem:
         turns = prompt.conversation(
             inputs, sample=self.draw.sample, validator=self.draw.suite.validators[self.draw.variant]
         )
-        self.response = run(turns, self._send)
+        response = run(turns, self._send)
+        self.response = replace(response, cost=self.prices.cost(response.model, response.usage))
         return self.response
 
     def _send(self, request: Request) -> Reply:

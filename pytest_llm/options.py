@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from pytest_llm.calls import Prices
 from pytest_llm.errors import OptionError
 from pytest_llm.settings import Limits, Mode, Settings, changes_of, limits_of, one_mode, samples_of
 
@@ -20,6 +21,8 @@ def settings_of(config: pytest.Config) -> Settings:
         json_file = option.llm_json or config.getini("llm_json")
         mode = one_mode(option.llm_record, option.llm_rerecord, option.llm_live, option.llm_verify)
         _check_combination(option, mode)
+        prices = tuple(config.getini("llm_prices"))
+        Prices.of(prices)  # for the errors in it
         return Settings(
             root=config.rootpath,
             mode=mode,
@@ -32,7 +35,7 @@ def settings_of(config: pytest.Config) -> Settings:
             budget=limits_of(option.llm_budget) if option.llm_budget is not None else Limits(),
             ignore_hosts=tuple(config.getini("llm_ignore_hosts")),
             record_hosts=tuple(config.getini("llm_record_hosts")),
-            prices=tuple(config.getini("llm_prices")),
+            prices=prices,
         )
     except OptionError as error:
         raise pytest.UsageError(str(error)) from error

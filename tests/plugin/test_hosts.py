@@ -64,17 +64,20 @@ WAYS = {
 @pytest.mark.parametrize("swallowed", [False, True])
 def test_it(swallowed, llm_calls):
     try:
-        WAYS["%s"]()
+        WAYS["CLIENT"]()
     except BaseException:
         if not swallowed:
             raise
-"""
-        % client,
+""".replace("CLIENT", client),
     )
     result = project.run()
     result.assert_outcomes(failed=2)
     http = client in ("urllib", "httpx2", "requests")
-    told = "no recording for this request: GET https://api.invalid/x*" if http else "*was stopped: a replay uses no network*"
+    told = (
+        "no recording for this request: GET https://api.invalid/x*"
+        if http
+        else "*was stopped: a replay uses no network*"
+    )
     result.stdout.fnmatch_lines([told, told])
     if not http:
         result.stdout.fnmatch_lines(["*llm_ignore_hosts = *"])
@@ -200,7 +203,10 @@ def test_it(library, llm_calls):
     ("test", "named"),
     [
         ("@pytest.mark.vcr\n@pytest.mark.llm\ndef test_it(llm_calls): assert 1", "'vcr'"),
-        ("@pytest.fixture\ndef respx_mock(): pass\n@pytest.mark.llm\ndef test_it(llm_calls, respx_mock): assert 1", "'respx_mock'"),
+        (
+            "@pytest.fixture\ndef respx_mock(): pass\n@pytest.mark.llm\ndef test_it(llm_calls, respx_mock): assert 1",
+            "'respx_mock'",
+        ),
     ],
 )
 def test_another_recorder_on_the_same_test_is_a_usage_error(project, test, named):

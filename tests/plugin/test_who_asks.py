@@ -150,7 +150,9 @@ def test_a_changed_fixture_drops_what_it_no_longer_asks(wide):
         path = wide.path / name
         path.write_text(path.read_text().replace("knowledge 2", "knowledge 3"))
     result = wide.run()
-    result.stdout.fnmatch_lines(["*ERROR at setup of test_unmarked*", "the recording is stale: *knowledge 2*knowledge 3*"])
+    result.stdout.fnmatch_lines(
+        ["*ERROR at setup of test_unmarked*", "the recording is stale: *knowledge 2*knowledge 3*"]
+    )
     assert "recorder.py" not in result.stdout.str()
     passed(wide.record(), 6)
     text = wide.cassettes()["cassettes/conftest/fixtures/index.yaml"]
