@@ -9,7 +9,7 @@ import pytest
 
 from pytest_llm import errors
 from pytest_llm.errors import CassetteMiss, LlmError, OptionError, explain
-from pytest_llm.settings import Settings, changes_of, one_mode, samples_of
+from pytest_llm.settings import Limits, Settings, changes_of, limits_of, one_mode, samples_of
 
 
 @pytest.mark.parametrize(
@@ -19,23 +19,55 @@ from pytest_llm.settings import Settings, changes_of, one_mode, samples_of
         ({"record": True}, "record"),
         ({"rerecord": True}, "rerecord"),
         ({"live": True}, "live"),
+        ({"verify": True}, "verify"),
     ],
 )
 def test_the_mode_is_what_was_asked_for_and_else_to_replay(given, mode):
-    assert one_mode(**{"record": False, "rerecord": False, "live": False, **given}) == mode
+    assert one_mode(**{"record": False, "rerecord": False, "live": False, "verify": False, **given}) == mode
 
 
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ((True, True, False), "--llm-record and --llm-rerecord exclude each other\n  give        one of them"),
-        ((True, False, True), "--llm-record and --llm-live exclude"),
-        ((True, True, True), "--llm-record and --llm-rerecord and --llm-live exclude"),
+        ((True, True, False, False), "--llm-record and --llm-rerecord exclude each other\n  give        one of them"),
+        ((True, False, False, True), "--llm-record and --llm-verify exclude"),
+        ((True, True, True, False), "--llm-record and --llm-rerecord and --llm-live exclude"),
     ],
 )
 def test_two_modes_exclude_each_other(given, said):
     with pytest.raises(OptionError, match=f"^{re.escape(said)}"):
         one_mode(*given)
+
+
+@pytest.mark.parametrize(
+    ("mode", "asks", "records"),
+    [("replay", 0, 0), ("record", 1, 1), ("rerecord", 1, 1), ("live", 1, 0), ("verify", 1, 0)],
+)
+def test_a_mode_asks_or_records_or_neither(mode, asks, records):
+    settings = Settings(root=Path(), mode=mode)
+    assert (settings.asks, settings.records) == (asks, records)
+
+
+@pytest.mark.parametrize(
+    ("text", "limits"),
+    [
+        ("300requests", Limits(requests=300)),
+        ("1request", Limits(requests=1)),
+        ("500_000 tokens", Limits(tokens=500_000)),
+        ("2.00USD", Limits(usd=2.0)),
+        ("3usd, 20 requests,7tokens", Limits(usd=3.0, requests=20, tokens=7)),
+    ],
+)
+def test_a_budget_is_amounts_with_units(text, limits):
+    assert limits_of(text) == limits
+
+
+@pytest.mark.parametrize(
+    "text", ["", "3", "usd", "3eur", "2.5requests", "1usd,2usd", "1usd;2tokens", "-1usd", "1..2usd"]
+)
+def test_other_budgets_are_refused(text):
+    with pytest.raises(OptionError, match=f"not {re.escape(repr(text))}"):
+        limits_of(text)
 
 
 @pytest.mark.parametrize(("text", "number"), [("1", 1), ("12", 12), (3, 3)])

@@ -75,7 +75,9 @@ def _exchanges(results: Sequence[Result]) -> str:
     if not known:
         return ", ".join(words)
     partly = "" if len(known) == told else f" in {len(known)} of {told} items"
-    return f"{', '.join(words)}   {compact(sum(known))} tokens{partly}{' when recorded' if not asked else ''}"
+    costs = [one.cost_usd for one in results if one.cost_usd is not None]
+    money = f"   ${sum(costs):.4f}{'' if len(costs) == told else f' in {len(costs)} of {told} items'}" if costs else ""
+    return f"{', '.join(words)}   {compact(sum(known))} tokens{partly}{' when recorded' if not asked else ''}{money}"
 
 
 def _unrecorded(results: Iterable[Result]) -> list[str]:

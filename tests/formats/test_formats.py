@@ -41,7 +41,7 @@ def test_every_recorded_cassette_conforms(cassettes):
 
 
 def test_every_case_of_the_examples_conforms():
-    for path in (ROOT / "examples").glob("*/*.jsonl"):
+    for path in (ROOT / "examples").glob("[a-z]*/*.jsonl"):
         lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
         assert [finding for line in lines for finding in findings("case", line)] == []
         assert load_cases(path)

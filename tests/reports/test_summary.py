@@ -6,7 +6,7 @@ import pytest
 
 from pytest_llm.reports import summary_lines
 from pytest_llm.reports.text import compact, percent
-from pytest_llm.results import GradeRecord, MissRecord, Result, Run
+from pytest_llm.results import FixtureCalls, GradeRecord, MissRecord, Result, Run
 
 
 def item(case, outcome="passed", suite="orders", replayed=1, **more):
@@ -279,3 +279,50 @@ def test_percent(part, whole, text):
 )
 def test_compact(number, text):
     assert compact(number) == text
+
+
+# -- what the counts leave open ---------------------------------------------------------------------------------
+
+
+def test_money_is_told_where_prices_are_known():
+    priced = {"usage": {"total_tokens": 7}, "cost_usd": 0.5}
+    assert told(item("a", **priced), item("b", **priced)).endswith("14 tokens when recorded   $1.0000")
+    assert told(item("a", **priced), item("b")).endswith(" in 1 of 2 items when recorded   $0.5000 in 1 of 2 items")
+
+
+def test_what_has_drifted_is_named():
+    items = [item("a", asked=1, replayed=0, same=1), item("b", asked=1, replayed=0, drifted=2)]
+    assert told(*items).endswith(
+        "verified: 1 reply says what is recorded, 2 drifted\n  drifted     test_x.py::test_x[b]"
+    )
+    assert "verified: 2 replies say what is recorded, 0 drifted" in told(item("a", same=2))
+    many = told(*(item(str(number), drifted=1) for number in range(11)))
+    assert many.count("  drifted ") == 10
+
+
+@pytest.mark.parametrize(("number", "said"), [(1, "1 error reply was not"), (2, "2 error replies were not")])
+def test_errors_that_no_recording_holds_are_told(number, said):
+    assert f"{said} recorded, and will be missing in replay" in told(item("a", unkept=number))
+
+
+@pytest.mark.parametrize(("number", "said"), [(1, "1 item not asked"), (2, "2 items not asked")])
+def test_what_a_budget_left_out_is_told_once_and_is_no_stale_recording(number, said):
+    miss = MissRecord(kind="budget")
+    lines = told(*(item(str(n), "error", miss=miss) for n in range(number)))
+    assert lines.endswith(f"the budget is spent: {said}, or not all")
+    assert "--llm-record" not in lines
+
+
+def test_what_was_blocked_is_not_mended_by_recording():
+    assert "--llm-record" not in told(item("a", "error", miss=MissRecord(kind="blocked")))
+
+
+def test_fixtures_are_told_apart():
+    index = FixtureCalls(name="fixture index", cassette="i", recorded=2, asked=1, usage={"total_tokens": 1200})
+    other = FixtureCalls(name="fixture other", cassette="o", replayed=1)
+    assert summary_lines(Run(results=(item("a"),), fixtures=(index, other))) == [
+        "orders   1 case          1/1 passed  100.0 %",
+        "fixture index   2 recorded, 1 asked and not kept   1.2k tokens",
+        "fixture other   1 replayed",
+        "1 exchange replayed, nothing asked",
+    ]

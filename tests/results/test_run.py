@@ -10,7 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_llm.errors import RunFileError
-from pytest_llm.results import GradeRecord, MissRecord, Result, Run, SuiteSummary, json_report, read_run, write_run
+from pytest_llm.results import (
+    FixtureCalls,
+    GradeRecord,
+    MissRecord,
+    Result,
+    Run,
+    SuiteSummary,
+    json_report,
+    read_run,
+    write_run,
+)
 
 # -- text and back ----------------------------------------------------------------------------------------------
 
@@ -212,5 +222,40 @@ def test_the_json_report_is_one_document():
                 "scores": {"close": {"mean": 0.5, "count": 1}},
             }
         ],
+        "fixtures": [],
         "results": [json.loads(json.dumps(run.results[0].json))],
     }
+
+
+# -- what fixtures asked ----------------------------------------------------------------------------------------
+
+INDEX = FixtureCalls(name="fixture index", cassette="c.yaml", recorded=2, usage={"total_tokens": 5}, cost_usd=0.5)
+
+
+def test_what_fixtures_asked_is_in_the_head():
+    run = Run(results=(ONE,), fixtures=(INDEX,))
+    assert read_run(write_run(run)) == run
+    assert json.loads(json_report(run))["fixtures"] == [INDEX.json]
+
+
+def test_set_up_and_teardown_are_added_and_what_is_not_known_stays_unknown():
+    more = FixtureCalls(
+        name="other", cassette="c.yaml", replayed=1, asked=3, usage={"total_tokens": 2, "x": 1}, cost_usd=1
+    )
+    assert INDEX + more == FixtureCalls(
+        name="fixture index",
+        cassette="c.yaml",
+        replayed=1,
+        recorded=2,
+        asked=3,
+        usage={"total_tokens": 7},
+        cost_usd=1.5,
+    )
+    assert (INDEX + FixtureCalls(name="", cassette="")).cost_usd is None
+    assert (INDEX + FixtureCalls(name="", cassette="")).usage == {}
+
+
+@pytest.mark.parametrize("fixture", ["{}", "7", '{"name": "x"}'])
+def test_a_fixture_that_is_none_is_told(fixture):
+    with pytest.raises(RunFileError, match="a fixture's calls cannot be read"):
+        read_run(HEAD.replace("}", f', "fixtures": [{fixture}]}}') + LINE + LINE, "x.jsonl")
