@@ -5,15 +5,11 @@ A row is a client: an application that knows nothing of us, `ask(text)`, which g
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping
 
 import pytest
+from client_trial import AT_ONCE_S, outcomes, said, write
 from model_server import ModelServer
-
-AT_ONCE_S = 1.0
-"""A miss that an SDK takes for a broken connection is tried twice more, which takes all of them longer than this."""
 
 OPENAI = """
 import openai
@@ -31,6 +27,10 @@ import json
 chat = URL + "/chat/completions"
 asked = lambda text: {"model": "tiny", "messages": [{"role": "user", "content": f"please say {text}"}]}
 told = lambda reply: reply["choices"][0]["message"]["content"]
+def streamed(lines):
+    '''What the events say; their bytes may differ in white space, as those of any recorded JSON.'''
+    events = [line if isinstance(line, str) else line.decode() for line in lines if line.strip()]
+    return [event.strip() if "[DONE]" in event else json.loads(event.removeprefix("data: ")) for event in events]
 """
 
 GROUPS: Mapping[str, tuple[str, Mapping[str, str]]] = {
@@ -97,7 +97,7 @@ def ask(text):
 """,
             "openai_redirect": """
 def ask(text):
-    moved = client.with_options(base_url=REDIRECT)
+    moved = client.with_options(base_url=REDIRECT307)
     return moved.chat.completions.create(model="tiny", messages=messages(text)).choices[0].message.content
 """,
             "openai_tools": """
@@ -190,12 +190,17 @@ import requests
 session = requests.Session()
 def ask(text):
     with session.post(chat, json=asked(text) | {"stream": True}, stream=True) as reply:
-        return [line for line in reply.iter_lines() if line]
+        return streamed(reply.iter_lines())
 """,
             "requests_redirect": """
 import requests
 def ask(text):
-    return told(requests.post(REDIRECT + "/chat/completions", json=asked(text)).json())
+    return told(requests.post(REDIRECT307 + "/chat/completions", json=asked(text)).json())
+""",
+            "requests_redirect_to_get": """
+import requests
+def ask(text):
+    return told(requests.post(REDIRECT302 + "/chat/completions", json=asked(text)).json())
 """,
             "urllib3": """
 import urllib3
@@ -234,12 +239,17 @@ async def ask(text):
 import httpx
 def ask(text):
     with httpx.stream("POST", chat, json=asked(text) | {"stream": True}) as reply:
-        return [line for line in reply.iter_lines() if line]
+        return streamed(reply.iter_lines())
 """,
             "httpx_redirect": """
 import httpx
 def ask(text):
-    return told(httpx.post(REDIRECT + "/chat/completions", json=asked(text), follow_redirects=True).json())
+    return told(httpx.post(REDIRECT307 + "/chat/completions", json=asked(text), follow_redirects=True).json())
+""",
+            "httpx_redirect_to_get": """
+import httpx
+def ask(text):
+    return told(httpx.post(REDIRECT302 + "/chat/completions", json=asked(text), follow_redirects=True).json())
 """,
             "httpx2": """
 import httpx2
@@ -262,13 +272,20 @@ async def ask(text):
 import aiohttp
 async def ask(text):
     async with aiohttp.ClientSession() as session, session.post(chat, json=asked(text) | {"stream": True}) as reply:
-        return [line async for line in reply.content if line.strip()]
+        return streamed([line async for line in reply.content])
+""",
+            "aiohttp_redirect_to_get": """
+import aiohttp
+async def ask(text):
+    async with aiohttp.ClientSession() as session:
+        async with session.post(REDIRECT302 + "/chat/completions", json=asked(text)) as reply:
+            return told(await reply.json())
 """,
             "aiohttp_redirect": """
 import aiohttp
 async def ask(text):
     async with aiohttp.ClientSession() as session:
-        async with session.post(REDIRECT + "/chat/completions", json=asked(text)) as reply:
+        async with session.post(REDIRECT307 + "/chat/completions", json=asked(text)) as reply:
             return told(await reply.json())
 """,
         },
@@ -279,74 +296,29 @@ OTHER_ADDRESS = {"openai_download", "openai_models"}
 
 OPTIONS = {"openai files": ("-o", "llm_record_hosts=127.0.0.1")}
 
-TESTS = """
-import asyncio, inspect, os, time, pytest
-import {apps}
-
-
-def answer(ask, text):
-    said = ask(text)
-    return asyncio.run(said) if inspect.isawaitable(said) else said
-
-@pytest.mark.llm
-@pytest.mark.parametrize("app", [{apps}], ids=lambda app: app.__name__.removeprefix("app_"))
-def test_it(app):
-    print("SAID", app.__name__, answer(app.ask, "hello"))
-    if "CHANGED" in os.environ:
-        began = time.monotonic()
-        try:
-            answer(app.ask, os.environ["CHANGED"])
-        finally:
-            print("TOOK", app.__name__, time.monotonic() - began)
-"""
-
-
-def said(result, word):
-    """What the applications printed, by their names."""
-    lines = [line.partition(f"{word} app_")[2].partition(" ") for line in result.stdout.lines]
-    return {name: text for name, _, text in lines if name}
-
-
-def outcomes(project):
-    """What became of each client, by its name: "passed", or why there was no recording."""
-    run = json.loads((project.path / "run.json").read_text())
-    return {
-        re.search(r"\[(.*)\]", one["nodeid"])[1]: one["miss"]["kind"] if one.get("miss") else one["outcome"]
-        for one in run["results"]
-    }
-
-
-def addresses(server):
-    return f"""
-URL, ROOT = {server.url!r}, {server.root!r}
-GZIP, BUSY, REDIRECT = {server.at("gzip")!r}, {server.at("busy")!r}, {server.at("redirect307")!r}
-"""
-
 
 @pytest.mark.parametrize("group", GROUPS)
 def test_is_recorded_replayed_without_the_server_and_missed_at_once(project, monkeypatch, group):
     head, apps = GROUPS[group]
     options = ("-s", "--llm-json=run.json", *OPTIONS.get(group, ()))
-    modules = ", ".join(f"app_{name}" for name in apps)
-    project.write("test_it.py", TESTS.replace("{apps}", modules))
+    run_file = project.path / "run.json"
     with ModelServer().running() as server:
-        for name, code in apps.items():
-            project.write(f"app_{name}.py", addresses(server) + head + code)
+        write(project.path, server, {name: head + code for name, code in apps.items()})
         recorded = project.record(*options)
     asked = len(server.requests)
-    assert outcomes(project) == dict.fromkeys(apps, "passed")
+    assert outcomes(run_file) == dict.fromkeys(apps, "passed")
 
     replayed = project.run(*options)
-    assert outcomes(project) == dict.fromkeys(apps, "passed")
-    assert said(replayed, "SAID") == said(recorded, "SAID")
-    assert said(replayed, "SAID").keys() == apps.keys()
+    assert outcomes(run_file) == dict.fromkeys(apps, "passed")
+    assert said(replayed.outlines, "SAID") == said(recorded.outlines, "SAID")
+    assert said(replayed.outlines, "SAID").keys() == apps.keys()
 
     monkeypatch.setenv("CHANGED", "goodbye")
     missed = project.run(*options)
     kinds = {name: "missing" if name in OTHER_ADDRESS else "stale" for name in apps}
-    assert outcomes(project) == kinds
-    assert said(missed, "SAID") == said(recorded, "SAID")
-    took = {name: float(text) for name, text in said(missed, "TOOK").items()}
+    assert outcomes(run_file) == kinds
+    assert said(missed.outlines, "SAID") == said(recorded.outlines, "SAID")
+    took = {name: float(text) for name, text in said(missed.outlines, "TOOK").items()}
     assert took.keys() == apps.keys()
     assert not {name: seconds for name, seconds in took.items() if seconds > AT_ONCE_S}
     assert len(server.requests) == asked
