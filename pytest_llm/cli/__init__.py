@@ -12,7 +12,7 @@ from pytest_llm.errors import LlmError
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; its exit code: 0 well, 1 something failed, 2 a mistake of usage."""
-    from pytest_llm.cli import report
+    from pytest_llm.cli import init, report, tutorial_server
 
     parser = argparse.ArgumentParser(
         prog="pytest-llm",
@@ -20,7 +20,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--version", action="version", version=f"pytest-llm-evals {version('pytest-llm-evals')}")
     verbs = parser.add_subparsers(title="verbs", required=True, metavar="VERB")
+    init.add_to(verbs)
     report.add_to(verbs)
+    tutorial_server.add_to(verbs)
     chosen = parser.parse_args(arguments)
     try:
         return int(chosen.run(chosen))

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from pytest_llm.cli.place import nearest
 from pytest_llm.errors import RunFileError
 from pytest_llm.reports import summary_lines
 from pytest_llm.results import Run, json_report, read_run
@@ -51,8 +52,8 @@ def _run(path: Path | None) -> Run:
 
 def _last() -> Path:
     """The last run's file, in this folder or one above it."""
-    here = Path.cwd()
-    for folder in (here, *here.parents):
-        if (found := folder / STATE_FOLDER / LAST_RUN).is_file():
-            return found
-    raise RunFileError("there is no last run", where=str(here), fix={"run": "pytest"})
+    name = f"{STATE_FOLDER}/{LAST_RUN}"
+    folder = nearest((name,), Path.cwd())
+    if folder is None:
+        raise RunFileError("there is no last run", where=str(Path.cwd()), fix={"run": "pytest"})
+    return folder / name
