@@ -6,7 +6,7 @@
     identity: <sha256 of the request>
     request: {method, url, body}
     responses:
-      - {slot, number, status, latency_ms, headers, json | text | base64}
+      - {slot, number, status, latency_ms, headers, json | stream | text | base64}
     ---
     end: <number of requests>
 
@@ -23,19 +23,21 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pytest_llm.cassettes import streams
 from pytest_llm.cassettes.identity import RULES, RequestRecord, identity_of
 from pytest_llm.cassettes.plain_yaml import read_plain
 from pytest_llm.errors import CassetteCorrupt
 from pytest_llm.schemas import JSON, load_json
 
 VERSION = 1
+BODIES = ("json", "stream", "text", "base64")
 _OTHER_BREAKS = re.compile("[\r\x85\u2028\u2029\ufeff]")
 RESTORE = {"restore": "git checkout -- {path}", "or ask again": "delete the file, then pytest --llm-record"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredReply:
-    """One reply as it is kept. `body` is `{"json": …}`, `{"text": …}` or `{"base64": …}`, or empty."""
+    """One reply as it is kept. `body` has one of the keys `BODIES`, or is empty."""
 
     slot: str
     #: Its place among the replies to this request in this slot, from 1.
@@ -110,7 +112,7 @@ def _entry(document: JSON, path: str) -> Entry:
             raise TypeError("identity or request")
         entry = Entry(identity, request)
         for item in document["responses"]:
-            body = {kind: item[kind] for kind in ("json", "text", "base64") if kind in item}
+            body = {kind: item[kind] for kind in BODIES if kind in item}
             reply = StoredReply(
                 slot=item["slot"],
                 number=item["number"],
@@ -123,7 +125,9 @@ def _entry(document: JSON, path: str) -> Entry:
                 raise _corrupt(f"response {reply.slot} number {reply.number} occurs twice", path)
             entry.replies[reply.slot, reply.number] = reply
             _ = reply.order  # raises where slot or number are not what they should be
-    except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
+            if "stream" in body:
+                streams.unpacked(body["stream"])  # raises where it is no stream
+    except (LookupError, TypeError, AttributeError, ValueError, RecursionError) as error:
         raise _corrupt(f"a document of the cassette is mangled: {type(error).__name__} {error}", path) from error
     return entry
 
@@ -189,7 +193,7 @@ def _dumper() -> Any:
 
 
 def body_of(content: bytes, content_type: str) -> dict[str, JSON]:
-    """A reply's content as it is stored: a JSON tree or text where that reads back exactly, else base64."""
+    """A reply's content as it is stored: a JSON tree, a stream or text where that reads back exactly, else base64."""
     try:
         text = content.decode()
     except UnicodeDecodeError:
@@ -201,6 +205,10 @@ def body_of(content: bytes, content_type: str) -> dict[str, JSON]:
             return {"text": text}
         if _reads_back(tree):
             return {"json": tree}
+    if "event-stream" in content_type:
+        items = streams.packed(text)
+        if items is not None and _reads_back(items):
+            return {"stream": items}
     return {"text": text} if text else {}
 
 
@@ -208,6 +216,8 @@ def content_of(body: Mapping[str, JSON]) -> bytes:
     """The content of a stored reply; of JSON the same value, not the same white space."""
     if "json" in body:
         return json.dumps(body["json"], ensure_ascii=True, separators=(",", ":")).encode()
+    if "stream" in body:
+        return streams.unpacked(body["stream"]).encode()
     if "base64" in body:
         return base64.b64decode(body["base64"])
     return str(body.get("text", "")).encode()

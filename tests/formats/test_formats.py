@@ -10,6 +10,8 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from pytest_llm import load_cases
+from pytest_llm.cassettes.document import Entry, StoredReply, body_of, write
+from pytest_llm.cassettes.identity import identity_of, record_of
 
 ROOT = Path(__file__).parents[2]
 FORMATS = ROOT / "docs" / "formats"
@@ -38,6 +40,23 @@ def test_every_recorded_cassette_conforms(cassettes):
         documents = list(yaml.load_all(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader))
         assert not list(validator.iter_errors(documents)), path
         assert path.read_text(encoding="utf-8").startswith("version: 1\n")
+
+
+def test_a_cassette_of_streams_conforms():
+    name = "response.output_text.delta"
+    events = [{"type": name, "delta": word, "sequence_number": n} for n, word in enumerate(("The", " basket"))]
+    text = "".join(f"event: {name}\ndata: {json.dumps(event)}\n\n" for event in events) + ": end\n\ndata: {"
+    headers = {"content-type": "text/event-stream", "location": "/x"}
+    request = record_of("POST", "https://a.invalid/v1/responses", b"{}")
+    entry = Entry(identity_of(request), request)
+    for number, content in enumerate((text, text.replace("\n", "\r\n")), start=1):
+        body = body_of(content.encode(), headers["content-type"])
+        assert body.keys() == {"stream"}
+        entry.replies["1", number] = StoredReply(
+            slot="1", number=number, status=200, latency_ms=1, headers=headers, body=body
+        )
+    documents = list(yaml.load_all(write([entry]), Loader=yaml.CSafeLoader))
+    assert findings("cassette", documents) == []
 
 
 def test_every_case_of_the_examples_conforms():
