@@ -12,11 +12,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from breakdown import measure_breakdown
+from entering import measure_entering
 from growth import measure_growth
 from replay import measure_replay
 from table import machine, put, versions
 from unused import measure_unused
-from workload import BARE, CACHE, CASSETTER, OURS, PYTEST_RECORDING, Subject, package_edition
+from workload import BARE, CACHE, CASSETTER, OURS, OURS_BY_CLIENT, PYTEST_RECORDING, Subject, package_edition
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +32,8 @@ class Sizes:
     cases: int
     repeats: int
     subjects: tuple[Subject, ...]
+    #: How often a cassette is opened in each round.
+    openings: int
     #: How often each size is run.
     growth: Mapping[int, int]
 
@@ -41,17 +44,26 @@ FULL = Sizes(
     pairs=30,
     cases=1000,
     repeats=9,
-    subjects=(BARE, OURS, PYTEST_RECORDING, CASSETTER),
+    subjects=(BARE, OURS, OURS_BY_CLIENT, PYTEST_RECORDING, CASSETTER),
+    openings=2000,
     growth={1: 9, 100: 9, 1000: 5, 10_000: 2},
 )
 # Others are left out: their virtualenvs take longer than all of it.
 QUICK = Sizes(
-    processes=4, probes=2, pairs=5, cases=100, repeats=2, subjects=(BARE, OURS), growth={1: 2, 20: 2, 100: 2, 200: 1}
+    processes=4,
+    probes=2,
+    pairs=5,
+    cases=100,
+    repeats=2,
+    subjects=(BARE, OURS, OURS_BY_CLIENT),
+    openings=200,
+    growth={1: 2, 20: 2, 100: 2, 200: 1},
 )
 
 BENCHMARKS: dict[str, Callable[[Sizes], str]] = {
     "unused": lambda sizes: measure_unused(sizes.processes, sizes.probes, sizes.pairs),
     "replay": lambda sizes: measure_replay(sizes.subjects, sizes.cases, sizes.repeats),
+    "entering": lambda sizes: measure_entering(sizes.repeats, sizes.openings),
     "growth": lambda sizes: measure_growth(sizes.growth, sizes.cases),
     "breakdown": lambda sizes: measure_breakdown(sizes.cases),
 }

@@ -66,6 +66,12 @@ class Subject:
 _WITH_OPENAI = ("openai", "pydantic", "pytest")
 
 OURS = Subject(name="pytest-llm-evals", project="ours", plugin="pytest_llm.plugin", recording=("--llm-record",))
+OURS_BY_CLIENT = Subject(
+    name="pytest-llm-evals, openai client",
+    project="client",
+    plugin="pytest_llm.plugin",
+    recording=("--llm-record",),
+)
 BARE = Subject(name="bare pytest", project="bare")
 PYTEST_RECORDING = Subject(
     name="pytest-recording",
@@ -87,7 +93,7 @@ CASSETTER = Subject(
 
 def recorded(subject: Subject, cases: int) -> Path:
     """The project of a subject with so many cases; recorded where the subject records."""
-    name = f"{subject.name.replace(' ', '-')}-{cases}"
+    name = f"{subject.name.replace(',', '').replace(' ', '-')}-{cases}"
     folder = CACHE / "projects" / f"{name}-{_edition(subject)}"
     if not (folder / "complete").exists():
         for earlier in folder.parent.glob(f"{name}-*"):
@@ -102,7 +108,7 @@ def recorded(subject: Subject, cases: int) -> Path:
 def _edition(subject: Subject) -> str:
     """Another one when the project becomes another, or what writes our cassettes."""
     sources = [SOURCES / "order.py", HERE / "orders.py", *sorted((SOURCES / subject.project).glob("*.py"))]
-    if subject is OURS:
+    if subject in (OURS, OURS_BY_CLIENT):
         sources += sorted((PACKAGE / "cassettes").glob("*.py"))
     return _digest(sources)
 

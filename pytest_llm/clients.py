@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_llm.prompts import Prompt
+from pytest_llm.settings import Settings
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI, OpenAI
@@ -17,9 +18,10 @@ if TYPE_CHECKING:
 class Clients:
     """Clients by prompt, each made when something is first asked."""
 
-    def __init__(self, config: pytest.Config, base_url: str | None) -> None:
+    def __init__(self, config: pytest.Config, settings: Settings) -> None:
         self._config = config
-        self._base_url = base_url
+        self._settings = settings
+        self._async: dict[Endpoint, AsyncOpenAI] = {}
         self._hooked: dict[Any, OpenAI | None] = {}
 
     def endpoint(self, prompt: Prompt | None) -> Endpoint:
@@ -27,7 +29,7 @@ class Clients:
         from pytest_llm.calls.endpoint import Endpoint
 
         base_url, variable = (prompt.base_url, prompt.api_key_env) if prompt is not None else (None, None)
-        return Endpoint.of(base_url, variable, self._base_url)
+        return Endpoint.of(base_url, variable, self._settings.base_url)
 
     def can_ask(self, prompt: Prompt) -> bool:
         """Whether there is a key, or a client of the project's own."""
@@ -48,7 +50,12 @@ class Clients:
 
         hook = self._config.hook.pytest_llm_async_client
         hooked: AsyncOpenAI | None = None if prompt is None else hook(config=self._config, prompt=prompt)
-        return hooked or async_client_for(self.endpoint(prompt))
+        endpoint = self.endpoint(prompt)
+        if hooked is not None or self._settings.asks:  # its connections belong to one event loop
+            return hooked or async_client_for(endpoint)
+        if endpoint not in self._async:
+            self._async[endpoint] = async_client_for(endpoint)
+        return self._async[endpoint]
 
     def _of_hook(self, prompt: Prompt) -> OpenAI | None:
         key = (prompt.name, prompt.base_url, prompt.api_key_env, prompt.model)

@@ -50,7 +50,7 @@ class Session:
         self._tags: set[str] = set()
         self._changes: dict[str, str] = {}
         self._recordings = Recordings(config, self.settings)
-        self._clients = Clients(config, self.settings.base_url)
+        self._clients = Clients(config, self.settings)
         self._fixtures = WideFixtures(self._recordings, self.settings)
 
     # -- collection ---------------------------------------------------------------------------------------------

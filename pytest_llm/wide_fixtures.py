@@ -28,8 +28,10 @@ class WideFixtures:
         self._names: set[str] = set()
         #: By name and the node of its scope.
         self._recorders: dict[tuple[str, Any], Recorder] = {}
-        self._tearing_down: dict[pytest.FixtureDef[Any], Recorder] = {}
-        self._told: dict[Recorder, int] = {}
+        #: With the number of exchanges that the set-up had.
+        self._tearing_down: dict[pytest.FixtureDef[Any], tuple[Recorder, int]] = {}
+        #: What has been asked and not been told yet, with where it begins.
+        self._untold: list[tuple[Recorder, int]] = []
 
     def expect(self, items: Iterable[pytest.Function]) -> None:
         """The marked items that will run; whatever else uses their fixtures may set them up first."""
@@ -43,30 +45,34 @@ class WideFixtures:
     @contextmanager
     def set_up(self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> Iterator[None]:
         """Record what a fixture asks while it is set up, and see to its teardown."""
-        concerned = fixturedef.argname in self._names or not self._recordings.router.is_idle
-        if fixturedef.scope == "function" or not concerned:
+        if fixturedef.scope == "function" or not self._is_ours(fixturedef):
             yield
             return
         recorder = self._recordings.of_fixture(fixturedef, request)
-        self._recorders[fixturedef.argname, request.node] = recorder
         self._recordings.begin(recorder, "fixture")
         try:
             yield
         finally:
-            self._end(recorder)
+            self._end(recorder, 0)
+            if recorder.exchanges:
+                self._recorders[fixturedef.argname, request.node] = recorder
             # Its own finalizers are there already; the last that is added runs first.
             fixturedef.addfinalizer(lambda: self._tear_down(fixturedef, recorder))
 
+    def _is_ours(self, fixturedef: pytest.FixtureDef[Any]) -> bool:
+        """Whether a marked item needs it, as is known from its arguments or from its running now."""
+        return fixturedef.argname in self._names or not self._recordings.router.is_idle
+
     def _tear_down(self, fixturedef: pytest.FixtureDef[Any], recorder: Recorder) -> None:
-        self._tearing_down[fixturedef] = recorder
+        self._tearing_down[fixturedef] = (recorder, len(recorder.exchanges))
         self._recordings.begin(recorder, "fixture")
 
     def torn_down(self, fixturedef: pytest.FixtureDef[Any]) -> None:
         """A fixture's teardown has ended; drop from its cassette what a complete re-recording did not use."""
-        recorder = self._tearing_down.pop(fixturedef, None)
-        if recorder is None:
+        if fixturedef not in self._tearing_down:
             return
-        self._end(recorder)
+        recorder, before = self._tearing_down.pop(fixturedef)
+        self._end(recorder, before)
         recorded = any(one.source == "recorded" for one in recorder.exchanges)
         if recorded and recorder.is_complete and not self._settings.changes:
             used: dict[str, set[tuple[str, int]]] = {}
@@ -74,18 +80,15 @@ class WideFixtures:
                 used.setdefault(one.identity, set()).add((one.reply.slot, one.reply.number))
             store.keep_only(recorder.path, used, {recorder.slot}, self._settings.state)
 
-    def _end(self, recorder: Recorder) -> None:
+    def _end(self, recorder: Recorder, told: int) -> None:
         self._recordings.end(recorder, aside=self._recordings.router.is_last(recorder))
+        if len(recorder.exchanges) > told:
+            self._untold.append((recorder, told))
 
     def told(self) -> list[FixtureCalls]:
         """What fixtures have asked since this was called last."""
-        out = []
-        for recorder in self._recorders.values():
-            known = self._told.get(recorder, 0)
-            if len(recorder.exchanges) > known:
-                self._told[recorder] = len(recorder.exchanges)
-                out.append(self._calls(recorder, recorder.exchanges[known:]))
-        return out
+        untold, self._untold = self._untold, []
+        return [self._calls(recorder, recorder.exchanges[begin:]) for recorder, begin in untold]
 
     def _calls(self, recorder: Recorder, exchanges: list[Exchange]) -> FixtureCalls:
         facts = [facts_of(one, self._recordings.prices) for one in exchanges]

@@ -1,0 +1,155 @@
+"""Which recorder a request belongs to."""
+
+from __future__ import annotations
+
+import contextvars
+import queue
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from pytest_llm.cassettes import Desk, Hosts, Recorder, Router, Secrets, Shelf, asking
+from pytest_llm.errors import CassetteMiss
+
+DESK = Desk(mode="replay", state=Path("none"), secrets=lambda: Secrets.of({}), journal=lambda: None, shelf=Shelf())
+
+
+def recorder(name):
+    return Recorder(DESK, Path(name), shown=name, owner=f"test_x.py::{name}")
+
+
+@pytest.fixture
+def router():
+    return Router(Hosts(), refuse=True)
+
+
+def in_thread(action):
+    """What a thread without any context gets; the context variable is absent there."""
+    found = []
+
+    def run():
+        try:
+            found.append(action())
+        except CassetteMiss as miss:
+            found.append(miss)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    return found[0]
+
+
+def test_the_item_that_runs_is_asked_for_from_any_thread(router):
+    one = recorder("one")
+    router.enter(one, "subject")
+    assert router.asker("x").recorder is one
+    assert in_thread(lambda: router.asker("x")).recorder is one
+
+
+def test_what_asks_for_a_grader_says_so_and_only_there(router):
+    one = recorder("one")
+    router.enter(one, "subject")
+    with asking(one, "judge"):
+        assert router.asker("x").role == "judge"
+        assert in_thread(lambda: router.asker("x")).role == "subject"
+    assert router.asker("x").role == "subject"
+
+
+def test_a_fixture_is_on_top_of_the_item_until_it_is_set_up(router):
+    one, index = recorder("one"), recorder("index")
+    router.enter(one, "subject")
+    router.enter(index, "fixture")
+    assert in_thread(lambda: router.asker("x")).recorder is index
+    assert not router.is_last(index)
+    router.leave(index)
+    assert router.asker("x").recorder is one
+    assert in_thread(lambda: router.asker("x")).recorder is one
+    assert router.is_last(one)
+
+
+def test_a_stale_context_belongs_to_the_item_that_runs(router):
+    index, one = recorder("index"), recorder("one")
+    router.enter(index, "fixture")
+    then = contextvars.copy_context()
+    router.leave(index)
+    router.enter(one, "subject")
+    assert then.run(router.asker, "x").recorder is one
+
+
+def test_of_two_items_the_context_decides_and_without_one_neither_is_guessed(router):
+    one, two = recorder("one"), recorder("two")
+    router.enter(one, "subject")
+    of_one = contextvars.copy_context()
+    router.enter(two, "subject")
+    assert of_one.run(router.asker, "x").recorder is one
+    assert router.asker("x").recorder is two
+    refused = in_thread(lambda: router.asker("POST /x"))
+    assert refused.kind == "blocked"
+    assert "POST /x was asked while several tests ran" in str(refused)
+    assert router.refused == [refused]
+
+
+def test_between_two_items_a_replay_lets_nothing_through_and_a_recording_run_does(router):
+    with pytest.raises(CassetteMiss, match="POST /x was asked between two tests"):
+        router.asker("POST /x")
+    assert Router(Hosts(), refuse=False).asker("POST /x") is None
+    assert router.is_idle
+
+
+def left_behind(router, work):
+    """Start a thread in one item, end the item, and ask from the thread in the next."""
+    one, two, go, found = recorder("one"), recorder("two"), threading.Event(), []
+
+    def run():
+        work(go)
+        try:
+            found.append(router.asker("POST /x"))
+        except CassetteMiss as miss:
+            found.append(miss)
+
+    router.enter(one, "subject")
+    thread = threading.Thread(target=run)
+    thread.start()
+    time.sleep(0.05)
+    router.leave(one)
+    router.enter(two, "subject")
+    go.set()
+    thread.join()
+    router.leave(two)
+    return found[0]
+
+
+def busy(go):
+    while not go.is_set():
+        time.sleep(0.005)
+
+
+def test_a_thread_that_an_item_left_at_work_is_refused_by_name(router):
+    refused = left_behind(router, busy)
+    assert "by a thread that test_x.py::one left running" in str(refused)
+    assert router.refused == [refused]
+
+
+def for_a_queue(go):
+    tasks = queue.Queue()
+    threading.Thread(target=lambda: (go.wait(), tasks.put(1))).start()
+    tasks.get()
+
+
+@pytest.mark.parametrize("waits", [threading.Event.wait, for_a_queue])
+def test_a_thread_that_waits_for_work_serves_whoever_asks_next(router, waits):
+    assert left_behind(router, waits).recorder.owner == "test_x.py::two"
+
+
+def test_a_thread_that_was_there_before_is_nobodys(router):
+    go, found = threading.Event(), []
+    thread = threading.Thread(target=lambda: (busy(go), found.append(router.asker("x"))))
+    thread.start()
+    router.enter(recorder("one"), "subject")
+    router.leave(router.asker("x").recorder)
+    router.enter(recorder("two"), "subject")
+    go.set()
+    thread.join()
+    assert found[0].recorder.owner == "test_x.py::two"
