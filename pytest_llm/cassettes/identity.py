@@ -13,7 +13,7 @@ import json
 import re
 from collections.abc import Mapping
 from typing import TypeAlias
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from pytest_llm.schemas import JSON, load_json
 
@@ -60,6 +60,18 @@ def record_of(method: str, url: str, body: bytes) -> RequestRecord:
     kept = urlencode(sorted((key, value) for key, value in query if key.lower() not in left_out))
     address = endpoint or f"{parts.scheme}://{parts.netloc.rpartition('@')[2].lower()}{parts.path}"
     return {"method": method.upper(), "url": f"{address}?{kept}" if kept else address, **_body(body)}
+
+
+def without_secrets(url: str) -> str:
+    """An address without the query keys and the user that carry secrets; it leads to the same recording.
+
+    >>> without_secrets("https://me:secret@files.invalid/a?X-Amz-Signature=abc&part=1")
+    'https://files.invalid/a?part=1'
+    """
+    parts = urlsplit(url)
+    query = parse_qsl(parts.query, keep_blank_values=True)
+    kept = urlencode([(key, value) for key, value in query if key.lower() not in SECRET_QUERY_KEYS])
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query=kept))
 
 
 def model_record(endpoint: str, body: Mapping[str, JSON]) -> RequestRecord:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pytest_llm.cassettes import store
 from pytest_llm.cassettes.document import Entry, StoredReply, body_of, check_unedited
-from pytest_llm.cassettes.identity import RequestRecord, identity_of
+from pytest_llm.cassettes.identity import RequestRecord, identity_of, without_secrets
 from pytest_llm.cassettes.secrets import KEPT_HEADERS, Secrets
 from pytest_llm.cassettes.staleness import Miss, explain_miss
 from pytest_llm.errors import CassetteMiss, LlmError
@@ -103,6 +103,8 @@ class Recorder:
         self._open: list[Ticket] = []
         #: Error replies that were handed on and not kept, until a further try succeeds.
         self._failed: Counter[str] = Counter()
+        #: Those that are kept, until then.
+        self._errors: dict[str, Exchange] = {}
         self._found: dict[str, Entry] | None = None
         self._loaded = False
         self._closed = False
@@ -167,7 +169,7 @@ class Recorder:
     @property
     def unkept(self) -> int:
         """How many error replies the code under test was given that a replay will not have."""
-        return self._failed.total()
+        return self._failed.total() if self.mode in ("record", "rerecord") else 0
 
     def knows(self, request: RequestRecord) -> bool:
         """Whether the next request of this form would be answered from the recording."""
@@ -214,6 +216,8 @@ class Recorder:
         the test asks for it, and then the last of several tries: a replay would repeat them for ever.
         """
         kept = {name.lower(): value for name, value in headers.items() if name.lower() in KEPT_HEADERS}
+        if "location" in kept:
+            kept["location"] = without_secrets(kept["location"])
         secrets = self._desk.secrets()
         body = secrets.scrub_json(body_of(content, kept.get("content-type", "")))
         latency_ms = round((time.monotonic() - ticket.started) * 1000)
@@ -251,13 +255,14 @@ class Recorder:
         """Append an exchange, in the place of an error that an earlier try got; it is journalled first."""
         if exchange.source == "recorded":
             self._desk.journal().write(self.path, exchange.identity, exchange.request, exchange.reply)
-            settled = _remove(self._unsaved, exchange)
-            self._desk.journal().settle(self.path, settled)
             self._unsaved.append(exchange)
-        _remove(self.exchanges, exchange)
+        if (earlier := self._errors.pop(exchange.identity, None)) is not None:
+            self.exchanges.remove(earlier)
         self.exchanges.append(exchange)
         if exchange.reply.status < 400:
             self._answered[exchange.identity] += 1
+        else:
+            self._errors[exchange.identity] = exchange
 
     def save(self) -> None:
         """Put what was recorded into the cassette. Raises LlmError where that cannot be written."""
@@ -286,15 +291,6 @@ class Recorder:
         )
         told = _told(why, request, self.slot, self.shown)
         return CassetteMiss(told, kind=why.kind, heading=why.heading, change=why.change)
-
-
-def _remove(exchanges: list[Exchange], other: Exchange) -> int:
-    """Take out the exchange that has the other's identity and number; how many there were."""
-    place = (other.identity, other.reply.number)
-    kept = [one for one in exchanges if (one.identity, one.reply.number) != place]
-    removed = len(exchanges) - len(kept)
-    exchanges[:] = kept
-    return removed
 
 
 def _told(why: Miss, request: RequestRecord, slot: str, shown: str) -> str:

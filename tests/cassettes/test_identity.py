@@ -7,7 +7,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llm.cassettes.identity import identity_of, model_endpoint, model_record, record_of
+from pytest_llm.cassettes.identity import identity_of, model_endpoint, model_record, record_of, without_secrets
 
 URL = "https://api.example.invalid/v1/chat/completions"
 numbers = st.integers(-(10**6), 10**6) | st.floats(allow_nan=False, allow_infinity=False)
@@ -72,3 +72,12 @@ def test_only_whole_ends_of_a_path_are_model_endpoints():
     assert model_endpoint("/v1/chat/completions/") == "chat/completions"
     assert model_endpoint("/v1/completions") == "completions"
     assert model_endpoint("/my-responses") is None
+
+
+def test_an_address_without_secrets_leads_to_the_same_recording():
+    url = "https://me:password@files.invalid/a%20b?part=1&token=abc&X-Amz-Signature=x&part=2"
+    plain = without_secrets(url)
+    assert plain == "https://files.invalid/a%20b?part=1&part=2"
+    assert record_of("GET", plain, b"") == record_of("GET", url, b"")
+    assert without_secrets("/v1/x?sig=1") == "/v1/x"
+    assert without_secrets("../y#z") == "../y#z"

@@ -247,6 +247,27 @@ def test_error_handling_is_tested_where_the_marker_says_so(ask, status):
     assert float(re.search(r"([\d.]+)s call", result.stdout.str())[1]) < 0.4
 
 
+def test_an_error_answers_every_further_try_of_an_application_that_has_its_own(ask):
+    ask.server.script = lambda body, n: (500, {"error": {"message": "no such luck"}})
+    ask.write(
+        "test_it.py",
+        """
+import os, httpx2, pytest
+
+@pytest.mark.llm(record_errors=True)
+def test_it(llm_calls):
+    url = os.environ["OPENAI_BASE_URL"] + "/chat/completions"
+    for _ in range(int(os.environ["TRIES"])):
+        assert httpx2.post(url, json={"model": "tiny"}).status_code == 500
+""",
+    )
+    ask._monkeypatch.setenv("TRIES", "3")
+    ask.record().assert_outcomes(passed=1)
+    ask._monkeypatch.setenv("TRIES", "4")
+    ask.run().assert_outcomes(passed=1)
+    assert len(ask.server.requests) == 3
+
+
 def test_an_error_that_a_further_try_mends_is_not_kept(ask):
     ask.server.script = lambda body, n: (503, {"error": {"message": "no such luck"}}) if n == 1 else greet(body, n)
     ask.write("test_it.py", HANDLES.replace('("gone", "tiny")', '("tiny",)') % "(record_errors=True)")

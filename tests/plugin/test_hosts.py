@@ -270,5 +270,6 @@ async def test_aiohttp(url, llm_calls):
     )
     record = ("-o", "llm_record_hosts=127.0.0.1")
     project.record(*record).assert_outcomes(passed=4)
+    assert "very-secret" not in "".join(project.cassettes().values())
     project._monkeypatch.setenv("PORT", "8769")  # nobody listens there now
     project.run(*record).assert_outcomes(passed=4)
