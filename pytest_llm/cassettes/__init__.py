@@ -9,6 +9,7 @@ from pytest_llm.cassettes.recorder import CallRole, Desk, Exchange, Recorder, Ti
 from pytest_llm.cassettes.router import Router, asking
 from pytest_llm.cassettes.secrets import Secrets
 from pytest_llm.cassettes.store import Shelf
+from pytest_llm.cassettes.stored import stored_exchanges
 
 __all__ = [
     "Budget",
@@ -33,4 +34,5 @@ __all__ = [
     "model_record",
     "replies_digest",
     "requests_digest",
+    "stored_exchanges",
 ]
