@@ -1,20 +1,26 @@
 """Asking a model: messages, requests, responses, and the transport. PYTEST_DONT_REWRITE"""
 
+from pytest_llm.calls.conversation import messages_of
 from pytest_llm.calls.message import Message, Role
 from pytest_llm.calls.price import Prices
 from pytest_llm.calls.request import ENDPOINTS, Api, Request
-from pytest_llm.calls.response import Response, ToolCall, Usage, add_known, read_reply
+from pytest_llm.calls.response import ReplyApi, Response, ToolCall, Usage, add_known, api_of, read_reply
+from pytest_llm.calls.streamed import whole_reply
 
 __all__ = [
     "ENDPOINTS",
     "Api",
     "Message",
     "Prices",
+    "ReplyApi",
     "Request",
     "Response",
     "Role",
     "ToolCall",
     "Usage",
     "add_known",
+    "api_of",
+    "messages_of",
     "read_reply",
+    "whole_reply",
 ]

@@ -3,7 +3,7 @@
 | what | first of |
 | --- | --- |
 | address | `--llm-set base_url=…`, `Prompt(base_url=…)`, ini `llm_base_url`, `OPENAI_BASE_URL`, OpenAI's own |
-| key | the variable that `Prompt(api_key_env=…)` names, `OPENAI_API_KEY` |
+| key | the variable that `Prompt(api_key_env=…)` names, `OPENAI_API_KEY`, none for an address on this machine |
 """
 
 from __future__ import annotations
@@ -19,8 +19,11 @@ from pytest_llm.errors import EndpointError
 if TYPE_CHECKING:
     from openai import AsyncOpenAI, OpenAI
 
+_THIS_MACHINE = ("localhost", "::1", "0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
 KEY_VARIABLE = "OPENAI_API_KEY"
 ADDRESS_VARIABLE = "OPENAI_BASE_URL"
+NO_KEY = "none"
+"""Sent to a server on this machine where no key is set; the SDK cannot be constructed without one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,8 +50,13 @@ class Endpoint:
 
     @property
     def has_key(self) -> bool:
-        """Whether one of the variables is set."""
-        return any(os.environ.get(name) for name in self.variables)
+        """Whether one of the variables is set, or none is needed."""
+        return self.is_local or any(os.environ.get(name) for name in self.variables)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is a server on this machine."""
+        return self.base_url is not None and is_loopback(urlsplit(self.base_url).hostname or "")
 
     def key(self) -> str:
         """The key. Raises EndpointError, which says where it was looked for."""
@@ -59,15 +67,27 @@ class Endpoint:
                         f"{name} holds a character that no header can hold, perhaps a line break at its end"
                     )
                 return value
+        if self.is_local:
+            return NO_KEY
         named = f"neither {self.api_key_env} nor {KEY_VARIABLE}" if self.api_key_env else KEY_VARIABLE
         raise EndpointError(
             f"asking a model needs a key: {named} is {'set' if self.api_key_env else 'not set'}",
             where=self.base_url or "OpenAI's endpoint",
             fix={
                 "set": f"{self.variables[0]}=<your key>",
-                "or, local": "a server that wants none: OPENAI_API_KEY=none OPENAI_BASE_URL=http://127.0.0.1:8080/v1",
+                "or, local": "a server that wants none: OPENAI_BASE_URL=http://127.0.0.1:8080/v1",
             },
         )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a name or an address is this machine's own.
+
+    >>> is_loopback("127.0.0.1"), is_loopback("api.localhost"), is_loopback("localhost.example.org")
+    (True, True, False)
+    """
+    plain = host.rstrip(".").lower()
+    return plain.startswith("127.") or plain in _THIS_MACHINE or plain.endswith(".localhost")
 
 
 def _is_address(text: str) -> bool:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Literal
 
 from pytest_llm.calls.message import Message
-from pytest_llm.calls.request import Api
 from pytest_llm.errors import SchemaMismatch
 from pytest_llm.schemas import JSON, Issue, Report
 
@@ -27,13 +26,20 @@ class Usage:
 
     @classmethod
     def of(cls, data: JSON) -> Usage:
-        """Usage as chat completions, the Responses API and embeddings report it."""
+        """Usage as chat completions, the Responses API, embeddings and Anthropic's messages report it.
+
+        Anthropic's `input_tokens` are those that neither came from its cache nor went into it; here they are together,
+        as elsewhere. Source: the anthropic SDK, `anthropic.types.Message.usage`.
+        """
         if not isinstance(data, Mapping):
             return cls()
         prompt = _integer(data, "prompt_tokens", "input_tokens")
+        cached = _integer(data.get("prompt_tokens_details") or data.get("input_tokens_details"), "cached_tokens")
+        if "prompt_tokens" not in data and ("cache_read_input_tokens" in data or "cache_creation_input_tokens" in data):
+            cached, written = _integer(data, "cache_read_input_tokens"), _integer(data, "cache_creation_input_tokens")
+            prompt = None if prompt is None else prompt + (cached or 0) + (written or 0)
         completion = _integer(data, "completion_tokens", "output_tokens")
         total = _integer(data, "total_tokens")
-        into = data.get("prompt_tokens_details") or data.get("input_tokens_details")
         out = data.get("completion_tokens_details") or data.get("output_tokens_details")
         return cls(
             prompt_tokens=prompt,
@@ -41,7 +47,7 @@ class Usage:
             total_tokens=prompt + completion
             if total is None and prompt is not None and completion is not None
             else total,
-            cached_tokens=_integer(into, "cached_tokens"),
+            cached_tokens=cached,
             reasoning_tokens=_integer(out, "reasoning_tokens"),
         )
 
@@ -49,6 +55,13 @@ class Usage:
     def sum(cls, parts: Sequence[Usage]) -> Usage:
         """The sum, field by field; a field that any part does not know is unknown."""
         return cls(**{field.name: add_known([getattr(part, field.name) for part in parts]) for field in fields(cls)})
+
+
+def told_cost(data: Mapping[str, JSON]) -> float | None:
+    """US dollars, where a reply tells them itself, as OpenRouter's `usage.cost` does."""
+    usage = data.get("usage")
+    told = usage.get("cost") if isinstance(usage, Mapping) else None
+    return float(told) if isinstance(told, int | float) and not isinstance(told, bool) else None
 
 
 def add_known(numbers: Sequence[Any]) -> Any:
@@ -127,8 +140,24 @@ class Response:
         return self.report.value
 
 
+ReplyApi = Literal["chat", "responses", "messages"]
+"""Whose reply it is: chat completions or the older completions, the Responses API, Anthropic's messages."""
+
+
+def api_of(data: JSON) -> ReplyApi | None:
+    """Which API's reply this is, by its shape; None where it is none that `read_reply` reads."""
+    if not isinstance(data, Mapping):
+        return None
+    if isinstance(data.get("choices"), list):
+        return "chat"
+    if isinstance(data.get("content"), list) and data.get("type") == "message":
+        return "messages"
+    output = data.get("output")
+    return "responses" if isinstance(output, list) and all(isinstance(item, Mapping) for item in output) else None
+
+
 def read_reply(
-    api: Api,
+    api: ReplyApi,
     data: JSON,
     *,
     sent: Sequence[Message] = (),
@@ -141,7 +170,8 @@ def read_reply(
     does not occur, all of the text is the answer.
     """
     data = data if isinstance(data, Mapping) else {}
-    text, reasoning, refusal, calls, finish = (_chat_parts if api == "chat" else _responses_parts)(data)
+    parts = {"chat": _chat_parts, "responses": _responses_parts, "messages": _messages_parts}[api]
+    text, reasoning, refusal, calls, finish = parts(data)
     answer = text
     if answer_after is not None and answer_after in text:
         before, _, after = text.rpartition(answer_after)
@@ -155,6 +185,7 @@ def read_reply(
         refusal=refusal,
         model=_text(data.get("model")),
         usage=Usage.of(data.get("usage")),
+        cost=told_cost(data),
         latency=latency,
         messages=(*sent, reply),
         raw=data,
@@ -168,12 +199,14 @@ def _chat_parts(data: Mapping[str, JSON]) -> _Parts:
     choice = _first(data.get("choices"))
     message = choice.get("message")
     message = message if isinstance(message, Mapping) else {}
-    calls = message.get("tool_calls")
+    content = message.get("content", choice.get("text"))  # of completions, `text`
+    if isinstance(content, list):
+        content = _joined(content, "text", "text")
     return (
-        _text(message.get("content")) or "",
+        _text(content) or "",
         _text(message.get("reasoning_content")) or _text(message.get("reasoning")),
         _text(message.get("refusal")),
-        tuple(_list(calls)),
+        tuple(_list(message.get("tool_calls"))),
         _text(choice.get("finish_reason")),
     )
 
@@ -208,7 +241,41 @@ def _finish(data: Mapping[str, JSON], calls: tuple[JSON, ...]) -> str | None:
         return "length" if reason == "max_output_tokens" else reason
     if data.get("status") == "completed":
         return "tool_calls" if calls else "stop"
+    if data.get("status") in ("in_progress", "queued"):  # of a stream that was cut, or a reply to be fetched later
+        return None
     return _text(data.get("status"))
+
+
+_STOP_REASONS = {
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "max_tokens": "length",
+    "model_context_window_exceeded": "length",
+    "tool_use": "tool_calls",
+    "refusal": "content_filter",
+}
+"""Anthropic's, in the words of chat completions."""
+
+
+def _messages_parts(data: Mapping[str, JSON]) -> _Parts:
+    blocks = _list(data.get("content"))
+    reason, details = _text(data.get("stop_reason")), data.get("stop_details")
+    return (
+        _joined(blocks, "text", "text") or "",
+        _joined(blocks, "thinking", "thinking"),
+        _text(details.get("explanation")) if isinstance(details, Mapping) else None,
+        tuple(
+            call_of_block(block) for block in blocks if isinstance(block, Mapping) and block.get("type") == "tool_use"
+        ),
+        None if reason is None else _STOP_REASONS.get(reason, reason),
+    )
+
+
+def call_of_block(block: Mapping[str, JSON]) -> JSON:
+    """A tool call in Anthropic's words, in those of chat completions."""
+    written = block.get("input")
+    arguments = written if isinstance(written, str) else json.dumps(written, ensure_ascii=False)
+    return {"id": block.get("id"), "type": "function", "function": {"name": block.get("name"), "arguments": arguments}}
 
 
 def _joined(parts: Sequence[JSON], kind: str, field: str) -> str | None:

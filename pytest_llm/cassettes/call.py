@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from pytest_llm.calls import Message, Prices, Response, Usage, read_reply
-from pytest_llm.cassettes.document import StoredReply
+from pytest_llm.calls import Message, Prices, Response, Usage, api_of, messages_of, read_reply, whole_reply
+from pytest_llm.cassettes import streams
+from pytest_llm.cassettes.document import StoredReply, content_of
 from pytest_llm.cassettes.recorder import CallRole, Exchange
-from pytest_llm.errors import LlmError
+from pytest_llm.schemas import JSON
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,16 +51,29 @@ class Calls(Sequence[Call]):
         return f"<{len(self)} calls: {', '.join(str(call.model) for call in self)}>"
 
 
+def told_by(reply: StoredReply) -> JSON:
+    """The JSON of a reply; of a stream, what the same API would have given at once. None of anything else."""
+    body = reply.body
+    if "json" in body:
+        return body["json"]
+    if "stream" in body:
+        return whole_reply(streams.events_of(body["stream"]))
+    if "event-stream" in reply.headers.get("content-type", ""):
+        return whole_reply(streams.events_in(content_of(body).decode(errors="replace")))
+    return None
+
+
 def facts_of(exchange: Exchange, prices: Prices) -> tuple[str | None, Usage, float | None, float | None]:
     """The model that answered, the tokens, the recorded seconds and the US dollars of an exchange."""
-    data = exchange.reply.body.get("json")
-    latency = None if exchange.reply.latency_ms is None else exchange.reply.latency_ms / 1000
+    return _facts(told_by(exchange.reply), exchange.reply, prices)
+
+
+def _facts(data: JSON, reply: StoredReply, prices: Prices) -> tuple[str | None, Usage, float | None, float | None]:
+    latency = None if reply.latency_ms is None else reply.latency_ms / 1000
     if not isinstance(data, Mapping):
         return None, Usage(), latency, None
     model = data.get("model")
-    model = model if isinstance(model, str) else None
-    usage = Usage.of(data.get("usage"))
-    return model, usage, latency, prices.cost(model, usage)
+    return model if isinstance(model, str) else None, Usage.of(data.get("usage")), latency, prices.cost_of(data)
 
 
 def drifted(exchange: Exchange) -> bool | None:
@@ -70,25 +84,25 @@ def drifted(exchange: Exchange) -> bool | None:
 
 
 def _said(reply: StoredReply) -> object:
-    """What a reply says: of a model's, without what differs each time (id, date, timings, tokens)."""
-    data = reply.body.get("json")
-    if not isinstance(data, Mapping) or not ("choices" in data or "output" in data):
+    """What a reply says: of a model's, without what differs each time (id, date, timings, tokens, pieces)."""
+    data = told_by(reply)
+    api = api_of(data)
+    if api is None:
         return reply.status, reply.body
-    read = read_reply("chat" if "choices" in data else "responses", data)
+    read = read_reply(api, data)
     return reply.status, read.text, read.reasoning, [(one.name, one.arguments_text) for one in read.tool_calls]
 
 
 def _call(exchange: Exchange, prices: Prices) -> Call:
     body = exchange.request.get("body")
-    body = body if isinstance(body, Mapping) else {}
-    data = exchange.reply.body.get("json")
-    model, usage, latency, cost = facts_of(exchange, prices)
-    sent = tuple(_messages(body.get("messages") or body.get("input")))
-    response = None
-    if isinstance(data, Mapping) and ("choices" in data or "output" in data):
-        response = read_reply("chat" if "choices" in data else "responses", data, sent=sent, latency=latency)
+    data = told_by(exchange.reply)
+    model, usage, latency, cost = _facts(data, exchange.reply, prices)
+    sent = messages_of(str(exchange.request["url"]).partition("?")[0], body)
+    asked = body.get("model") if isinstance(body, Mapping) else None
+    api = api_of(data)
+    response = None if api is None else replace(read_reply(api, data, sent=sent, latency=latency), cost=cost)
     return Call(
-        model=model or body.get("model"),
+        model=model or (asked if isinstance(asked, str) else None),
         messages=sent,
         response=response,
         role=exchange.role,
@@ -96,14 +110,3 @@ def _call(exchange: Exchange, prices: Prices) -> Call:
         cost=cost,
         latency=latency,
     )
-
-
-def _messages(sent: Any) -> Iterator[Message]:
-    """The messages of a request, those that are of a known shape."""
-    if isinstance(sent, str):
-        yield Message("user", sent)
-    for one in sent if isinstance(sent, list) else ():
-        try:
-            yield Message.of({key: one[key] for key in ("role", "content", "name", "tool_calls") if one.get(key)})
-        except (LlmError, AttributeError, KeyError, TypeError):
-            continue

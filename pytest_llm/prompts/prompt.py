@@ -214,6 +214,7 @@ class Prompt:
         return replace_fields(
             turns[-1],
             usage=Usage.sum([turn.usage for turn in turns]),
+            cost=add_known([turn.cost for turn in turns]),
             latency=add_known([turn.latency for turn in turns]),
             report=None if validate is None else validate(turns[-1].text),
         )

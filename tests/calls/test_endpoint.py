@@ -65,7 +65,7 @@ def test_the_key_is_that_of_the_named_variable_then_openais(monkeypatch, named, 
         assert endpoint.key() == key
 
 
-LOCAL = "  or, local   a server that wants none: OPENAI_API_KEY=none OPENAI_BASE_URL=http://127.0.0.1:8080/v1"
+LOCAL = "  or, local   a server that wants none: OPENAI_BASE_URL=http://127.0.0.1:8080/v1"
 
 
 @pytest.mark.parametrize(
@@ -91,6 +91,15 @@ def test_a_missing_key_says_where_it_was_looked_for_and_what_to_set(endpoint, to
     with pytest.raises(EndpointError) as caught:
         client_for(endpoint)
     assert str(caught.value) == told
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:8080/v1", "http://localhost/v1", "http://[::1]:1/v1"])
+def test_a_server_on_this_machine_needs_no_key_and_gets_one_that_is_set(monkeypatch, address):
+    endpoint = Endpoint(base_url=address, api_key_env="MY_KEY")
+    assert endpoint.has_key
+    assert endpoint.key() == "none"
+    monkeypatch.setenv("MY_KEY", "b")
+    assert endpoint.key() == "b"
 
 
 def test_a_client_is_made_once_for_an_address_and_a_key(monkeypatch):

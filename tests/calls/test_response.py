@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pytest_llm import Message
-from pytest_llm.calls import Response, ToolCall, Usage, add_known, read_reply
+from pytest_llm.calls import Response, ToolCall, Usage, add_known, api_of, read_reply
 from pytest_llm.errors import SchemaMismatch
 from pytest_llm.schemas import Issue, Report, validator_for
 
@@ -37,6 +37,24 @@ from pytest_llm.schemas import Issue, Report, validator_for
             Usage(prompt_tokens=5, completion_tokens=3, total_tokens=8, cached_tokens=0, reasoning_tokens=2),
         ),
         ({"prompt_tokens": 9, "total_tokens": 9}, Usage(prompt_tokens=9, total_tokens=9)),  # embeddings
+        (  # Anthropic's input_tokens are without those of the cache
+            {
+                "input_tokens": 9,
+                "output_tokens": 8,
+                "cache_read_input_tokens": 17102,
+                "cache_creation_input_tokens": 100,
+            },
+            Usage(prompt_tokens=17211, completion_tokens=8, total_tokens=17219, cached_tokens=17102),
+        ),
+        (
+            {"input_tokens": 9, "cache_read_input_tokens": None, "cache_creation_input_tokens": None},
+            Usage(prompt_tokens=9),
+        ),
+        ({"cache_read_input_tokens": 5, "output_tokens": 3}, Usage(completion_tokens=3, cached_tokens=5)),
+        (  # a proxy that tells Anthropic's numbers beside a prompt that has them in it
+            {"prompt_tokens": 20, "cache_read_input_tokens": 5, "prompt_tokens_details": {"cached_tokens": 5}},
+            Usage(prompt_tokens=20, cached_tokens=5),
+        ),
         ({"prompt_tokens": 9}, Usage(prompt_tokens=9)),
         ({"completion_tokens": 9}, Usage(completion_tokens=9)),
         ({"prompt_tokens": "9", "completion_tokens": 1.5, "prompt_tokens_details": [1]}, Usage()),
@@ -144,6 +162,24 @@ def test_arguments_nested_too_deep_are_not_parsed():
     assert chat({"tool_calls": [function(arguments="[" * 100_000)]}).tool_calls[0].arguments is None
 
 
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        ([{"type": "text", "text": "12 "}, {"type": "text", "text": "cups"}], "12 cups"),
+        ([{"type": "image_url", "image_url": {}}, {"type": "text", "text": 3}, "x"], ""),
+        ([], ""),
+        ({"text": "x"}, ""),
+    ],
+)
+def test_content_in_parts_is_their_text(content, text):
+    assert chat({"content": content}).text == text
+
+
+def test_a_completion_of_the_older_api_is_read():
+    found = read_reply("chat", {"choices": [{"text": "12 cups", "finish_reason": "length"}]})
+    assert (found.text, found.finish_reason) == ("12 cups", "length")
+
+
 # -- the Responses API ------------------------------------------------------------------------------------------
 
 
@@ -189,12 +225,115 @@ def test_tool_calls_and_refusals_of_the_responses_api_are_those_of_chat():
         ({"status": "incomplete", "incomplete_details": None}, None),
         ({"status": "incomplete"}, None),
         ({"status": "failed"}, "failed"),
+        ({"status": "in_progress"}, None),
+        ({"status": "queued"}, None),
         ({"status": 3}, None),
         ({}, None),
     ],
 )
 def test_the_status_becomes_a_finish_reason(data, reason):
     assert read_reply("responses", data).finish_reason == reason
+
+
+# -- Anthropic's messages ---------------------------------------------------------------------------------------
+
+
+def test_a_message_of_anthropic_is_read_as_a_whole():
+    data = {
+        "type": "message",
+        "role": "assistant",
+        "model": "tiny-2026",
+        "content": [
+            {"type": "thinking", "thinking": "two cups", "signature": "x"},
+            {"type": "text", "text": "12 "},
+            {"type": "server_tool_use", "name": "web_search"},
+            {"type": "text", "text": "cups"},
+        ],
+        "stop_reason": "end_turn",
+        "usage": {"input_tokens": 5, "output_tokens": 3},
+    }
+    assert read_reply("messages", data) == Response(
+        text="12 cups",
+        reasoning="two cups",
+        finish_reason="stop",
+        model="tiny-2026",
+        usage=Usage(prompt_tokens=5, completion_tokens=3, total_tokens=8),
+        messages=(Message("assistant", "12 cups"),),
+        raw=data,
+    )
+
+
+def test_tool_calls_of_anthropic_are_those_of_chat():
+    blocks = [
+        {"type": "tool_use", "id": "t1", "name": "stock", "input": {"item": "Öl"}},
+        {"type": "tool_use", "id": "t2", "name": "stock", "input": '{"item": "o'},  # cut
+        {"type": "tool_use"},
+    ]
+    found = read_reply("messages", {"content": blocks, "stop_reason": "tool_use"})
+    assert found.tool_calls == (
+        ToolCall(name="stock", arguments={"item": "Öl"}, arguments_text='{"item": "Öl"}', id="t1"),
+        ToolCall(name="stock", arguments=None, arguments_text='{"item": "o', id="t2"),
+        ToolCall(name="", arguments=None, arguments_text="null"),
+    )
+    assert found.finish_reason == "tool_calls"
+    assert found.messages[-1].tool_calls[0] == {
+        "id": "t1",
+        "type": "function",
+        "function": {"name": "stock", "arguments": '{"item": "Öl"}'},
+    }
+
+
+@pytest.mark.parametrize(
+    ("reason", "told"),
+    [
+        ("end_turn", "stop"),
+        ("stop_sequence", "stop"),
+        ("max_tokens", "length"),
+        ("model_context_window_exceeded", "length"),
+        ("tool_use", "tool_calls"),
+        ("refusal", "content_filter"),
+        ("pause_turn", "pause_turn"),
+        (None, None),
+        (3, None),
+    ],
+)
+def test_a_stop_reason_becomes_a_finish_reason(reason, told):
+    details = {"type": "refusal", "explanation": "Not that."} if reason == "refusal" else None
+    found = read_reply("messages", {"content": [], "stop_reason": reason, "stop_details": details})
+    assert (found.finish_reason, found.refusal) == (told, "Not that." if details else None)
+
+
+# -- whose reply it is, and what it cost ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("data", "api"),
+    [
+        ({"choices": []}, "chat"),
+        ({"choices": 3}, None),
+        ({"output": [], "object": "response"}, "responses"),
+        ({"output": [{"type": "message"}]}, "responses"),
+        ({"output": ["an", " answer"]}, None),
+        ({"output": "an answer"}, None),
+        ({"type": "message", "content": []}, "messages"),
+        ({"type": "message", "content": "x"}, None),
+        ({"content": []}, None),
+        ({"object": "list", "data": [{"embedding": [1.0]}], "model": "tiny"}, None),
+        ({}, None),
+        ([], None),
+        (None, None),
+    ],
+)
+def test_a_reply_is_known_by_its_shape(data, api):
+    assert api_of(data) == api
+
+
+@pytest.mark.parametrize(
+    ("usage", "cost"),
+    [({"cost": 0.25}, 0.25), ({"cost": 0}, 0.0), ({"cost": True}, None), ({"cost": "1"}, None), ({}, None), (3, None)],
+)
+def test_a_cost_that_a_reply_tells_is_known(usage, cost):
+    assert read_reply("chat", {"usage": usage}).cost == cost
 
 
 # -- reasoning before the answer --------------------------------------------------------------------------------
@@ -222,7 +361,8 @@ def test_the_answer_is_what_follows_the_last_mark(said, text, reasoning):
 
 KEYS = st.sampled_from(
     ["choices", "message", "content", "tool_calls", "function", "arguments", "name", "id", "finish_reason", "refusal",
-     "reasoning", "model", "usage", "prompt_tokens", "output", "type", "summary", "text", "status", "call_id"]
+     "reasoning", "model", "usage", "prompt_tokens", "output", "type", "summary", "text", "status", "call_id",
+     "input", "stop_reason", "stop_details", "thinking", "input_tokens", "cache_read_input_tokens", "cost"]
 )  # fmt: skip
 KINDS = st.sampled_from(["message", "reasoning", "function_call", "output_text", "incomplete", "completed"])
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | KINDS
@@ -231,7 +371,7 @@ SHAPES = st.recursive(
 )
 
 
-@pytest.mark.parametrize("api", ["chat", "responses"])
+@pytest.mark.parametrize("api", ["chat", "responses", "messages"])
 @given(data=SHAPES, answer_after=st.sampled_from([None, "e"]))
 @example(data={"choices": [{"message": {"tool_calls": [3]}}]}, answer_after=None)
 @example(data={"output": 3}, answer_after=None)
@@ -258,6 +398,7 @@ ODD = [None, "x", [], {}, {"text": 3}, [3, None, "x", {}], [{"type": "output_tex
         lambda odd: {"choices": odd},
         lambda odd: {"choices": [odd]},
         lambda odd: {"choices": [{"message": odd}]},
+        lambda odd: {"content": odd, "stop_details": odd, "stop_reason": [odd]},
         lambda odd: {
             "model": odd if odd != "x" else None,
             "usage": odd,
@@ -266,7 +407,7 @@ ODD = [None, "x", [], {}, {"text": 3}, [3, None, "x", {}], [{"type": "output_tex
         },
     ],
 )
-@pytest.mark.parametrize("api", ["chat", "responses"])
+@pytest.mark.parametrize("api", ["chat", "responses", "messages"])
 def test_where_the_shape_is_odd_nothing_is_known(api, shape, odd):
     found = read_reply(api, shape(odd))
     assert (found.text, found.tool_calls, found.refusal, found.model) == ("", (), None, None)
