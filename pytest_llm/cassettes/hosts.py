@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from urllib.parse import SplitResult, urlsplit
 
+from pytest_llm.calls.endpoint import is_loopback
 from pytest_llm.cassettes.identity import model_endpoint
 
 
@@ -34,16 +35,6 @@ class Hosts:
     def ignores(self, host: str, port: int | None) -> bool:
         """Whether what goes to a host is none of our business."""
         return _matches(self.ignored, host, port)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a name or an address is this machine's own.
-
-    >>> is_loopback("127.0.0.1"), is_loopback("api.localhost"), is_loopback("localhost.example.org")
-    (True, True, False)
-    """
-    plain = host.rstrip(".").lower()
-    return plain.startswith("127.") or plain in ("localhost", "::1", "0.0.0.0", "::") or plain.endswith(".localhost")  # noqa: S104 - compared with, not bound to
 
 
 def _matches(patterns: tuple[str, ...], host: str, port: int | None) -> bool:

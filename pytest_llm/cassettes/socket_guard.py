@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 from unittest import mock
 
-from pytest_llm.cassettes.hosts import is_loopback
+from pytest_llm.calls.endpoint import is_loopback
 from pytest_llm.cassettes.router import Router
 from pytest_llm.errors import CassetteMiss
 

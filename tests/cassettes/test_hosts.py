@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_llm.cassettes.hosts import Hosts, is_loopback
+from pytest_llm.calls.endpoint import is_loopback
+from pytest_llm.cassettes.hosts import Hosts
 
 
 @pytest.mark.parametrize(
