@@ -318,7 +318,7 @@ def _check(suite: Suite, definition: pytest.Function, fixturenames: set[str], sa
     # Whatever is answered, it is a str.
     schemas = [one.schema for one in suite.prompts.values() if one is not None and one.schema not in (None, str)]
     judged = judged or (suite.schema_required and bool(schemas))
-    if not ("llm_response" in fixturenames and judged) and _has_empty_body(definition.function):
+    if not ("llm_response" in fixturenames and judged) and has_empty_body(definition.function):
         raise MarkerError(
             "this test cannot fail: its body is empty, and neither a schema nor a grader decides anything",
             where=definition.nodeid,
@@ -343,7 +343,8 @@ def _check_inputs(prompt: Prompt, suite: Suite) -> None:
             raise type(error)(f"{place}: {error}", where=f'Prompt "{prompt.name}"') from error
 
 
-def _has_empty_body(function: Callable[..., Any]) -> bool:
+def has_empty_body(function: Callable[..., Any]) -> bool:
+    """Whether a test's body can assert nothing: it has a docstring, `...` or `pass` at most."""
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
     except (OSError, SyntaxError, TypeError):  # made by exec, or a lambda: there may be something in it

@@ -97,6 +97,10 @@ class RunFileError(LlmError):
     """A run file cannot be read."""
 
 
+class GitError(LlmError):
+    """git, the repository, or a commit that was named cannot be used."""
+
+
 class SchemaMismatch(AssertionError):
     """`Response.value` was asked for, and the output does not conform to the schema."""
 

@@ -109,13 +109,13 @@ class OpenItem:
         """Where the recording is, for messages."""
         return Place(nodeid=self.item.nodeid, cassette=self.recorder.shown, sample=self.draw.sample)
 
-    def respond(self) -> Response:
-        """The response of the prompt to the case."""
+    def respond(self, send: Callable[[Request], Reply] | None = None) -> Response:
+        """The response of the prompt to the case; with `send`, to the replies that it gives."""
         prompt, inputs = self.prompt, self.draw.case.inputs if self.draw.case else {}
         turns = prompt.conversation(
             inputs, sample=self.draw.sample, validator=self.draw.suite.validators[self.draw.variant]
         )
-        response = run(turns, self._send)
+        response = run(turns, send or self._send)
         self.response = replace(response, cost=self.prices.cost(response.model, response.usage))
         return self.response
 

@@ -74,6 +74,12 @@ def _nearest(entries: Iterable[Entry], request: RequestRecord, slot: str, answer
     return None if best is None else best[1]
 
 
+def likeness(one: RequestRecord, other: RequestRecord) -> float:
+    """The share of equal parts of two requests, 0..1."""
+    here, there = _parts(one), _parts(other)
+    return len(here & there) / len(here | there)
+
+
 def _parts(request: RequestRecord) -> frozenset[tuple[str, str]]:
     """What a request consists of: every word of a text and every other value, with its path."""
     return frozenset(

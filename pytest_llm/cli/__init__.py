@@ -14,7 +14,7 @@ from pytest_llm.errors import LlmError
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; its exit code: 0 well, 1 something failed, 2 a mistake of usage."""
-    from pytest_llm.cli import cassettes, init, report, tutorial_server
+    from pytest_llm.cli import cassettes, init, report, review, tutorial_server
 
     parser = argparse.ArgumentParser(
         prog="pytest-llm",
@@ -25,6 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     cassettes.add_to(verbs)
     init.add_to(verbs)
     report.add_to(verbs)
+    review.add_to(verbs)
     tutorial_server.add_to(verbs)
     chosen = parser.parse_args(arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):

@@ -1,0 +1,235 @@
+"""Grading recorded replies without running a test, and without asking anybody. PYTEST_DONT_REWRITE
+
+The tests are collected once, in this process; the replies are given to the prompt of a test as if they came from the
+model, and the response to the test's schema and graders. What a body asserts stays unknown.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import io
+import os
+import socket
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from unittest import mock
+
+import pytest
+
+from pytest_llm.calls import Request
+from pytest_llm.cassettes import Exchange, StoredReply
+from pytest_llm.clients import Clients
+from pytest_llm.collection import DRAW, Draw, cassette_folder, cassette_name, has_empty_body
+from pytest_llm.errors import CassetteMiss, LlmError
+from pytest_llm.items import OpenItem, stored_reply
+from pytest_llm.options import settings_of
+from pytest_llm.recordings import Recordings
+from pytest_llm.results import GradeRecord, Outcome
+
+if TYPE_CHECKING:
+    from pytest_llm.calls.transport import Reply
+
+
+class NotGraded(Exception):
+    """Why a grade is not known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replayed:
+    """What the test made of recorded replies."""
+
+    #: None where the body decides too.
+    outcome: Outcome | None
+    grades: tuple[GradeRecord, ...]
+    #: Those that were used of what is recorded, in the order in which the prompt asks.
+    exchanges: tuple[Exchange, ...] = ()
+
+
+@dataclass(slots=True)
+class CollectedTests:
+    """Tests by what they recorded: the cassette, as an absolute path without links, and the sample."""
+
+    items: dict[tuple[str, int], pytest.Function] = field(default_factory=dict)
+    #: Why a test file was not collected.
+    problems: dict[str, str] = field(default_factory=dict)
+    recordings: Recordings | None = None
+    clients: Clients | None = None
+
+    def nodeid(self, cassette: str, sample: int) -> str:
+        """The id of the test, as pytest has it; "" where there is none."""
+        item = self.items.get((cassette, sample))
+        return "" if item is None else item.nodeid
+
+    def replayed(self, cassette: str, sample: int) -> Replayed:
+        """The grades of what the cassette holds now. Raises NotGraded."""
+        opened = self._opened(cassette, sample)
+        return _judged(opened, opened.respond)
+
+    def regraded(self, cassette: str, sample: int, replies: Iterable[StoredReply]) -> Replayed:
+        """The grades of other replies, in the order in which the prompt asks. Raises NotGraded."""
+        opened, left = self._opened(cassette, sample), iter(replies)
+
+        def send(_: Request) -> Reply:
+            reply = next(left, None)
+            if reply is None:
+                raise NotGraded("the recording has fewer replies than the prompt asks for now")
+            return stored_reply(reply, opened.recorder.shown)
+
+        return _judged(opened, lambda: opened.respond(send))
+
+    def _opened(self, cassette: str, sample: int) -> OpenItem:
+        """The item as it is while it runs, without running it. Raises NotGraded where it cannot be judged so."""
+        item = self.items.get((cassette, sample))
+        if item is None or self.recordings is None or self.clients is None:
+            file = test_file(cassette)
+            known = file is not None and str(file) in self.problems
+            raise NotGraded("the test cannot be collected" if known else "there is no such test now")
+        draw: Draw = item.stash[DRAW]
+        if draw.prompt is None or "llm_response" not in item.fixturenames:
+            raise NotGraded("the test asks by itself, and is not run")
+        # pytest has no public way to ask whose fixture a test gets.
+        fixture = item._fixtureinfo.name2fixturedefs["llm_response"][-1]  # noqa: SLF001
+        if fixture.func.__module__ != "pytest_llm.fixtures":
+            raise NotGraded("the project has a fixture llm_response of its own")
+        return OpenItem(
+            item,
+            draw,
+            self.recordings.of_item(item, draw),
+            clients=self.clients,
+            version=lambda: None,
+            fixtures=list,
+            prices=self.recordings.prices,
+        )
+
+
+def test_file(cassette: str) -> Path | None:
+    """The test file whose cassette a file is: beside `cassettes/<module>/<test>/<case>.yaml`; None if there is none."""
+    path = Path(cassette)
+    file = path.parents[3] / f"{path.parents[1].name}.py" if len(path.parents) > 4 else path
+    return file if file != path and path.parents[2].name == "cassettes" and file.is_file() else None
+
+
+def collect(files: Sequence[Path]) -> CollectedTests:
+    """The marked tests in these files, as pytest collects them; nothing is printed, and no test runs."""
+    found = _Collected()
+    told = io.StringIO()
+    with closed_network(), contextlib.redirect_stdout(told), contextlib.redirect_stderr(told):
+        code = _collect_only([str(file) for file in files], found)
+    if found.interrupted:
+        raise KeyboardInterrupt
+    tests = CollectedTests(problems=found.problems)
+    if found.config is None or code in (pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.INTERNAL_ERROR):
+        reason = _reason(told.getvalue())
+        tests.problems.update({os.path.realpath(file): reason for file in files})
+    if found.config is None:
+        return tests
+    settings = replace(settings_of(found.config), mode="replay", dry_run=False)  # whatever addopts say
+    tests.recordings, tests.clients = Recordings(found.config, settings), Clients(found.config, settings)
+    folders: dict[Path, str] = {}
+    for item in found.items:
+        if (draw := item.stash.get(DRAW, None)) is not None:
+            folder = cassette_folder(item)
+            real = folders.setdefault(folder, os.path.realpath(folder))
+            tests.items[f"{real}{os.sep}{cassette_name(item, draw)}", draw.sample] = item
+    return tests
+
+
+def _collect_only(files: list[str], found: _Collected) -> int:
+    """Collect; without the plugins that would leave something behind, where addopts do not need them."""
+    quiet = ["--collect-only", "-q"]
+    beside = ["-p", "no:cacheprovider", "--junitxml="]
+    beside += ["--no-cov"] if importlib.util.find_spec("pytest_cov") else []
+    code = pytest.main([*quiet, *beside, *files], plugins=[found])
+    if code == pytest.ExitCode.USAGE_ERROR and found.config is None:
+        code = pytest.main([*quiet, *files], plugins=[found])
+    return code
+
+
+class _Collected:
+    """A plugin that keeps what is collected, also what addopts deselect afterwards."""
+
+    def __init__(self) -> None:
+        self.config: pytest.Config | None = None
+        self.items: list[pytest.Function] = []
+        self.problems: dict[str, str] = {}
+        self.interrupted = False
+
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        self.config = session.config
+
+    def pytest_itemcollected(self, item: pytest.Item) -> None:
+        if isinstance(item, pytest.Function):
+            self.items.append(item)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed:
+            place = os.path.realpath(Path(str(self.config and self.config.rootpath)) / report.nodeid.split("::")[0])
+            self.problems[place] = _reason(str(report.longrepr))
+
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        self.interrupted = excinfo.type is KeyboardInterrupt
+
+
+def _reason(told: str) -> str:
+    """The line of a report that says why."""
+    lines = [line.strip() for line in told.splitlines() if line.strip()]
+    errors = [line.removeprefix("E").strip() for line in lines if line.startswith(("E  ", "ERROR"))]
+    return (errors or lines[:1] or ["pytest collected nothing"])[0]
+
+
+def _judged(opened: OpenItem, respond: Callable[[], object]) -> Replayed:
+    try:
+        with closed_network() as stopped:
+            respond()
+            opened.judge()
+    except CassetteMiss as miss:
+        raise NotGraded(str(miss).partition("\n")[0]) from miss
+    except NotGraded:
+        raise
+    except Exception as error:  # of a schema that is a user's function, for one
+        told = str(error).partition("\n")[0]
+        raise NotGraded(told if isinstance(error, LlmError) else f"{type(error).__name__}: {told}") from error
+    if stopped:  # the grader may have swallowed it
+        raise NotGraded(stopped[0])
+    decides = opened.outcome == "failed" or has_empty_body(opened.item.function)
+    return Replayed(
+        outcome=opened.outcome if decides else None,
+        grades=tuple(opened.grades),
+        exchanges=tuple(opened.recorder.exchanges),
+    )
+
+
+@contextlib.contextmanager
+def closed_network() -> Iterator[list[str]]:
+    """Stop every connection and look-up of names, on loopback too; what was stopped is in the list.
+
+    What reaches the network without Python's socket module is not stopped.
+    """
+    stopped: list[str] = []
+
+    def guarded(original: Callable[..., Any], what: str) -> Callable[..., Any]:
+        def guard(*arguments: Any, **named: Any) -> Any:
+            # With its twin (an event loop's socket, on Windows) or with a path, a socket stays on this machine.
+            if what == "a connection" and (_is_pair() or not isinstance(arguments[1], tuple)):
+                return original(*arguments, **named)
+            stopped.append(f"{what} was asked for, and a review uses no network")
+            raise CassetteMiss(stopped[-1], kind="blocked")
+
+        return guard
+
+    with contextlib.ExitStack() as stack:
+        for name in ("connect", "connect_ex"):
+            replaced = guarded(getattr(socket.socket, name), "a connection")
+            stack.enter_context(mock.patch.object(socket.socket, name, replaced))
+        names = guarded(socket.getaddrinfo, "an address")
+        stack.enter_context(mock.patch.object(socket, "getaddrinfo", names))
+        yield stopped
+
+
+def _is_pair() -> bool:
+    caller = sys._getframe(2).f_code  # noqa: SLF001 - CPython's own way to know who asks
+    return "socketpair" in caller.co_name
