@@ -116,7 +116,9 @@ class OpenItem:
             inputs, sample=self.draw.sample, validator=self.draw.suite.validators[self.draw.variant]
         )
         response = run(turns, send or self._send)
-        self.response = replace(response, cost=self.prices.cost(response.model, response.usage))
+        told = response.cost  # by the provider itself
+        price = self.prices.cost(response.model, response.usage) if told is None else told
+        self.response = replace(response, cost=price)
         return self.response
 
     def _send(self, request: Request) -> Reply:

@@ -35,6 +35,7 @@ from pytest_llm.prompts import Case, Prompt
 from pytest_llm.recordings import Recordings
 from pytest_llm.reports import failure_text, forecast_lines, visible
 from pytest_llm.results import Outcome
+from pytest_llm.settings import Settings
 from pytest_llm.wide_fixtures import WideFixtures
 
 
@@ -134,10 +135,10 @@ class Session:
 
     def _is_adopted(self, functions: Sequence[pytest.Function]) -> bool:
         """By a recording option, an ini key, or a cassette under the root."""
-        said = self.settings
-        if said.mode != "replay" or said.base_url or said.default_samples or said.changes or said.json_file:
+        root = self.settings.root
+        if self.settings != Settings(root=root):
             return True
-        return any(cassette_folder(item).is_dir() for item in functions) or has_cassettes(said.root)
+        return any(cassette_folder(item).is_dir() for item in functions) or has_cassettes(root)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Refuse a run that has to ask a declared prompt and has no key, before it starts."""
@@ -212,6 +213,10 @@ class Session:
             return (yield)
         try:
             result = yield
+        except pytest.skip.Exception:
+            if opened.recorder.problems:  # "no network, skip": it would be green without ever having been asked
+                raise opened.recorder.problems[0] from None
+            raise
         except (Exception, CassetteMiss, pytest.fail.Exception):
             opened.body_failed = True
             opened.judge()
@@ -246,6 +251,10 @@ class Session:
             report.outcome, error = "failed", opened.recorder.problems[0]
             report.longrepr = opened.failure = self._recordings.scrub(visible(str(error)))
         said = our_error(error)
+        if said is None and report.failed and opened.recorder.problems:
+            # The code under test swallowed it, and stumbled over what came instead.
+            said = opened.recorder.problems[0]
+            report.sections.append(("what came after", f"{type(error).__name__}: {visible(str(error))}"))
         if said is not None and hasattr(report, "wasxfail"):
             # What was expected to fail is a judgement; here there was nothing to judge.
             del report.wasxfail

@@ -53,13 +53,13 @@ class Router:
         self.refused: list[CassetteMiss] = []
         self._refuse = refuse
         self._open: list[Asker] = []
-        self._known_threads: set[threading.Thread] = set()
-        self._left_running: weakref.WeakKeyDictionary[threading.Thread, str] = weakref.WeakKeyDictionary()
+        #: Threads that belong to no item that runs, with whose they are.
+        self._at_work: weakref.WeakKeyDictionary[threading.Thread, str] = weakref.WeakKeyDictionary()
 
     def enter(self, recorder: Recorder, role: CallRole) -> None:
         """From now on, what this process sends belongs to a recorder."""
-        if not self._open and threading.active_count() > 1:
-            self._known_threads = set(threading.enumerate())
+        if not self._open:
+            self._note_threads("what ran before the test")
         asker = Asker(recorder, role)
         self._open.append(asker)
         _ASKER.set(asker)
@@ -69,9 +69,24 @@ class Router:
         self._open = [one for one in self._open if one.recorder is not recorder]
         _ASKER.set(self._open[-1] if self._open else None)
         if not self._open:
-            if threading.active_count() > 1:
-                self._note_threads(recorder)
-            self._known_threads.clear()
+            self._note_threads(recorder.owner)
+
+    def _note_threads(self, owner: str) -> None:
+        """Note the threads that are at somebody's work, between two items.
+
+        One that waits for work, as in a pool, serves whoever asks next.
+        """
+        if threading.active_count() == 1:
+            return
+        frames = sys._current_frames()  # noqa: SLF001 - documented, and a test notices when it goes
+        for thread in threading.enumerate():
+            frame = frames.get(thread.ident or 0)
+            if frame is None or thread is threading.current_thread():
+                continue
+            if (PurePath(frame.f_code.co_filename).stem, frame.f_code.co_name) in _WAITING:
+                self._at_work.pop(thread, None)
+            else:
+                self._at_work.setdefault(thread, owner)
 
     @property
     def is_idle(self) -> bool:
@@ -90,9 +105,9 @@ class Router:
         said = _ASKER.get()
         if said is not None and any(one.recorder is said.recorder for one in self._open):
             return said
-        if self._left_running and (left_by := self._left_running.get(threading.current_thread())) is not None:
+        if self._at_work and (left_by := self._at_work.get(threading.current_thread())) is not None:
             raise self._refusal(
-                f"{what} was asked by a thread that {left_by} left running, and not let through\n"
+                f"{what} was asked by a thread that {left_by} left at work, and not let through\n"
                 "  add         a join() of that thread, or a shutdown of its pool, to the test"
             )
         if not self._open:
@@ -110,16 +125,3 @@ class Router:
         miss = CassetteMiss(told, kind="blocked")
         self.refused.append(miss)
         return miss
-
-    def _note_threads(self, recorder: Recorder) -> None:
-        """Note the threads that an item started and that still do its work.
-
-        One that waits for work, as in a pool, serves whoever asks next.
-        """
-        frames = sys._current_frames()  # noqa: SLF001 - documented, and a test notices when it goes
-        for thread in set(threading.enumerate()) - self._known_threads:
-            frame = frames.get(thread.ident or 0)
-            if frame is None or thread is threading.current_thread():
-                continue
-            if (PurePath(frame.f_code.co_filename).stem, frame.f_code.co_name) not in _WAITING:
-                self._left_running[thread] = recorder.owner

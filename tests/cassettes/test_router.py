@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextvars
 import queue
+import socket
 import threading
 import time
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from pytest_llm.cassettes import Desk, Hosts, Recorder, Router, Secrets, Shelf, asking
+from pytest_llm.cassettes.socket_guard import SocketGuard
 from pytest_llm.errors import CassetteMiss
 
 DESK = Desk(mode="replay", state=Path("none"), secrets=lambda: Secrets.of({}), journal=lambda: None, shelf=Shelf())
@@ -128,7 +130,7 @@ def busy(go):
 
 def test_a_thread_that_an_item_left_at_work_is_refused_by_name(router):
     refused = left_behind(router, busy)
-    assert "by a thread that test_x.py::one left running" in str(refused)
+    assert "by a thread that test_x.py::one left at work" in str(refused)
     assert router.refused == [refused]
 
 
@@ -143,13 +145,73 @@ def test_a_thread_that_waits_for_work_serves_whoever_asks_next(router, waits):
     assert left_behind(router, waits).recorder.owner == "test_x.py::two"
 
 
-def test_a_thread_that_was_there_before_is_nobodys(router):
+def started_before(router, work):
+    """What a thread that was started before the first item gets when it asks in it."""
     go, found = threading.Event(), []
-    thread = threading.Thread(target=lambda: (busy(go), found.append(router.asker("x"))))
+
+    def run():
+        work(go)
+        try:
+            found.append(router.asker("POST /x"))
+        except CassetteMiss as miss:
+            found.append(miss)
+
+    thread = threading.Thread(target=run)
     thread.start()
+    time.sleep(0.05)
     router.enter(recorder("one"), "subject")
-    router.leave(router.asker("x").recorder)
-    router.enter(recorder("two"), "subject")
     go.set()
     thread.join()
-    assert found[0].recorder.owner == "test_x.py::two"
+    return found[0]
+
+
+def test_what_was_at_work_before_the_first_item_is_not_its_own(router):
+    assert "by a thread that what ran before the test left at work" in str(started_before(router, busy))
+
+
+def test_what_waited_before_the_first_item_serves_it(router):
+    assert started_before(router, threading.Event.wait).recorder.owner == "test_x.py::one"
+
+
+def test_a_thread_that_has_ended_its_work_serves_again(router):
+    go, done = threading.Event(), threading.Event()
+
+    def run():
+        busy(go)
+        done.wait()
+        found.append(router.asker("x"))
+
+    found = []
+    thread = threading.Thread(target=run)
+    one, two = recorder("one"), recorder("two")
+    router.enter(one, "subject")
+    thread.start()
+    router.leave(one)
+    go.set()
+    time.sleep(0.05)
+    router.enter(two, "subject")
+    done.set()
+    thread.join()
+    assert found[0].recorder is two
+
+
+# -- the guard of the sockets -----------------------------------------------------------------------------------
+
+
+def test_the_addresses_of_an_ignored_host_pass_the_guard(monkeypatch):
+    """Connecting sees addresses, and no names; nothing here goes to a network."""
+    connected = []
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("203.0.113.7", 443))]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_: found)
+    monkeypatch.setattr(socket.socket, "connect", lambda _self, address: connected.append(address))
+    guard = SocketGuard(Router(Hosts(ignored=("db.invalid",)), refuse=True))
+    guard.enter()
+    try:
+        with socket.socket() as sock:
+            with pytest.raises(CassetteMiss, match=r"a connection to 203.0.113.7:443 was asked between two tests"):
+                sock.connect(("203.0.113.7", 443))
+            socket.getaddrinfo("db.invalid", 443)
+            sock.connect(("203.0.113.7", 443))
+    finally:
+        guard.leave()
+    assert connected == [("203.0.113.7", 443)]

@@ -334,3 +334,31 @@ def test_a_declared_prompt_is_normalised_alike(ask):
     ask.record().assert_outcomes(passed=4)
     ask.forget_key()
     ask.run("--llm-set", "model=another").assert_outcomes(passed=4)
+
+
+# -- swallowed misses -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("after", ["pytest.skip('no network')", "raise ValueError('what came instead')", "return"])
+def test_a_swallowed_miss_is_what_the_item_fails_by_whatever_comes_after(ask, after):
+    ask.write(
+        "test_it.py",
+        f"""
+import openai, pytest
+@pytest.mark.llm
+def test_app(llm_calls):
+    try:
+        openai.OpenAI().chat.completions.create(model="tiny", messages=[{{"role": "user", "content": "Greet x"}}])
+    except BaseException:
+        pass
+    {after}
+""",
+    )
+    ask.forget_key()
+    result = ask.run()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["no recording for this request: POST chat/completions*", "1 without a recording*"])
+    if "raise" in after:
+        result.stdout.fnmatch_lines(["*what came after*", "ValueError: what came instead"])
+    [one] = [json.loads(line) for line in (ask.path / ".pytest_llm/last-run.jsonl").read_text().splitlines()[1:]]
+    assert one["miss"]["kind"] == "no cassette"

@@ -308,7 +308,7 @@ def test_next():
     )
     for run in (app.record, app.run):
         result = passed(run("-W", "ignore::pytest.PytestUnhandledThreadExceptionWarning"), 2)
-        result.stdout.fnmatch_lines(["*asked by a thread that *test_leaves_a_thread left running*"])
+        result.stdout.fnmatch_lines(["*asked by a thread that *test_leaves_a_thread left at work*"])
         assert "stray" not in "".join(app.cassettes().values())
     assert [body["messages"][0]["content"] for body in app.server.requests] == ["one", "two"]
 
