@@ -2,7 +2,8 @@
 
 Rules, version 1: method; address (of a model endpoint only the end of its path, so that what was recorded at one
 replays at any other; elsewhere scheme, host and path); the query, sorted, without keys that carry secrets; the body
-(JSON: key order and white space do not matter, 1.0 is 1). Nothing of the environment, no header.
+(JSON: key order and white space do not matter, 1.0 is 1; several parts: without their boundary). Nothing of the
+environment; of the headers only what the content type says of the body.
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ from collections.abc import Mapping
 from typing import TypeAlias
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+from pytest_llm.cassettes.multipart import parts_of
 from pytest_llm.schemas import JSON, load_json
 
 RULES = 1
 
 RequestRecord: TypeAlias = Mapping[str, JSON]
-"""`{"method", "url", "body" | "text" | "base64"}`: a request as it is compared, shown and stored."""
+"""`{"method", "url", "body" | "multipart" | "text" | "base64"}`: a request as it is compared, shown and stored."""
 
 MODEL_ENDPOINTS = (
     "chat/completions",
@@ -51,7 +53,7 @@ def model_endpoint(path: str) -> str | None:
     return next((end for end in MODEL_ENDPOINTS if trimmed == end or trimmed.endswith("/" + end)), None)
 
 
-def record_of(method: str, url: str, body: bytes) -> RequestRecord:
+def record_of(method: str, url: str, body: bytes, content_type: str = "") -> RequestRecord:
     """A request on the wire in canonical form."""
     parts = urlsplit(url)
     endpoint = model_endpoint(parts.path)
@@ -59,7 +61,7 @@ def record_of(method: str, url: str, body: bytes) -> RequestRecord:
     query = parse_qsl(parts.query, keep_blank_values=True)
     kept = urlencode(sorted((key, value) for key, value in query if key.lower() not in left_out))
     address = endpoint or f"{parts.scheme}://{parts.netloc.rpartition('@')[2].lower()}{parts.path}"
-    return {"method": method.upper(), "url": f"{address}?{kept}" if kept else address, **_body(body)}
+    return {"method": method.upper(), "url": f"{address}?{kept}" if kept else address, **_body(body, content_type)}
 
 
 def without_secrets(url: str) -> str:
@@ -79,9 +81,11 @@ def model_record(endpoint: str, body: Mapping[str, JSON]) -> RequestRecord:
     return {"method": "POST", "url": endpoint, "body": body}
 
 
-def _body(body: bytes) -> dict[str, JSON]:
+def _body(body: bytes, content_type: str) -> dict[str, JSON]:
     if not body:
         return {}
+    if (parts := parts_of(body, content_type)) is not None:
+        return {"multipart": parts}
     try:
         text = body.decode()
     except UnicodeDecodeError:

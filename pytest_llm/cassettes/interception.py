@@ -196,7 +196,13 @@ def _httplib2_originals() -> list[tuple[Any, str, Any]]:
 
 
 def _record(request: Any) -> RequestRecord:
-    return record_of(request.method, request.uri, _bytes(request.body))
+    return record_of(request.method, request.uri, _bytes(request.body), _content_type(request.headers))
+
+
+def _content_type(headers: Mapping[str, Any]) -> str:
+    found = next((value for name, value in headers.items() if name.lower() == "content-type"), "")
+    first = found[0] if isinstance(found, list | tuple) and found else found
+    return first.decode("latin-1") if isinstance(first, bytes) else str(first)
 
 
 def _replayed(reply: StoredReply) -> dict[str, Any]:

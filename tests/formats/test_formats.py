@@ -59,6 +59,25 @@ def test_a_cassette_of_streams_conforms():
     assert findings("cassette", documents) == []
 
 
+def test_a_cassette_of_uploads_conforms():
+    parts = ["", 'Content-Disposition: form-data; name="file"; filename="a"\r\nContent-Type: image/png\r\n']
+    entries = []
+    for content in (b"text", b"\xff\0"):
+        body = b"".join(f"--b\r\n{part}\r\n".encode() + content + b"\r\n" for part in parts) + b"--b--"
+        request = record_of("POST", "https://a.invalid/v1/files", body, "multipart/form-data; boundary=b")
+        assert len(request["multipart"]) == 2
+        reply = StoredReply(slot="1", number=1, status=200, latency_ms=1, headers={}, body={})
+        entries.append(Entry(identity_of(request), request, {("1", 1): reply}))
+    documents = list(yaml.load_all(write(entries), Loader=yaml.CSafeLoader))
+    assert findings("cassette", documents) == []
+
+
+def stream(*items):
+    reply = {"slot": "1", "number": 1, "status": 200, "headers": {}, "stream": list(items)}
+    document = {"identity": "0" * 64, "request": {"method": "POST", "url": "responses"}, "responses": [reply]}
+    return [{"version": 1, "rules": 1}, document, {"end": 1}]
+
+
 def test_every_case_of_the_examples_conforms():
     for path in (ROOT / "examples").glob("[a-z]*/*.jsonl"):
         lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
@@ -101,6 +120,10 @@ def test_bare(): assert True
         ("cassette", [{"version": 1, "rules": 1}]),
         ("cassette", [{"version": 1, "rules": 1}, {"identity": "x", "request": {}, "responses": []}, {"end": 1}]),
         ("cassette", [{"version": 2, "rules": 1}, {"end": 0}]),
+        ("cassette", stream({"raw": "x", "rest": "x"})),
+        ("cassette", stream({"data": {}, "run": [{"at": "/a"}]})),
+        ("cassette", stream({"data": {}, "run": [{"at": "/a", "text": "x"}]})),
+        ("cassette", stream({"data": {}, "run": [{"at": "/a", "text": "x", "cuts": "one"}]})),
     ],
 )
 def test_the_schemas_can_say_no(name, value):
