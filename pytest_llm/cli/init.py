@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from pytest_llm.calls.endpoint import ADDRESS_VARIABLE, KEY_VARIABLE, Endpoint
 from pytest_llm.cli import tutorial_server
-from pytest_llm.cli.local_servers import USUAL, LocalServer, answering, is_loopback
+from pytest_llm.cli.local_servers import USUAL, LocalServer, answering
 from pytest_llm.cli.place import PROJECT_FILES, nearest, shown
 from pytest_llm.errors import LlmError, OptionError
 from pytest_llm.reports import shell_word, visible
@@ -95,8 +95,7 @@ def _choices(chosen: argparse.Namespace, environ: Mapping[str, str]) -> list[Cho
     """The endpoints that may be asked, the best first; never empty. Raises LlmError."""
     kind, base_url = chosen.endpoint, chosen.base_url
     if base_url is not None:
-        Endpoint.of(base_url, None)  # raises where it is no address
-        kind = kind or ("local" if is_loopback(base_url) else "openai")
+        kind = kind or ("local" if Endpoint.of(base_url, None).is_local else "openai")
     addresses = [] if kind == "tutorial" else _worth_asking(base_url, environ, everywhere=kind != "openai")
     found = possible(kind, base_url, answering(addresses), environ, model=chosen.model)
     if not found:
@@ -111,11 +110,9 @@ def _choices(chosen: argparse.Namespace, environ: Mapping[str, str]) -> list[Cho
 def _worth_asking(base_url: str | None, environ: Mapping[str, str], *, everywhere: bool) -> list[str]:
     """Addresses of this machine where a model may answer; never any other machine's."""
     if base_url is not None:
-        return [base_url] if is_loopback(base_url) else []
-    named = environ.get(ADDRESS_VARIABLE) or ""
-    if named:
-        Endpoint.of(named, None)  # raises where it is no address
-    addresses = [named] if is_loopback(named) else []
+        return [base_url] if Endpoint.of(base_url, None).is_local else []
+    named = environ.get(ADDRESS_VARIABLE)
+    addresses = [named] if named and Endpoint.of(named, None).is_local else []
     return list(dict.fromkeys([*addresses, *(USUAL if everywhere else ())]))
 
 
@@ -256,15 +253,15 @@ def _next_commands(choice: Choice, test: str, count: int) -> Iterator[str]:
         port = urlsplit(choice.base_url or "").port
         option = "" if port in (None, tutorial_server.PORT) else f" --port {port}"
         steps.append(f"pytest-llm tutorial-server{option}   (in another terminal, until Ctrl-C)")
-    if not os.environ.get(KEY_VARIABLE):
-        steps.append(_set_key("none" if choice.kind != "openai" else "<your key>"))
+    if not Endpoint.of(choice.base_url, None).has_key:
+        steps.append(_set_key())
     steps += [f"pytest --llm-record{test}   ({count} requests)", f"pytest{test}   (offline from now on)"]
     for number, step in enumerate(steps):
         yield f"{'then' if number else 'next':<6} {step}"
 
 
-def _set_key(value: str) -> str:
-    why = "   (it wants no key; its client does)" if value == "none" else ""
+def _set_key() -> str:
+    value = "<your key>"
     if os.name == "nt":
-        return f'$env:{KEY_VARIABLE} = "{value}"   (in cmd: set {KEY_VARIABLE}={value}){why}'
-    return f"export {KEY_VARIABLE}={value}{why}"
+        return f'$env:{KEY_VARIABLE} = "{value}"   (in cmd: set {KEY_VARIABLE}={value})'
+    return f"export {KEY_VARIABLE}={value}"

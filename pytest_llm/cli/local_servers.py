@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 USUAL: Mapping[str, str] = {
     "http://127.0.0.1:8080/v1": "llama-server",
     "http://127.0.0.1:11434/v1": "Ollama",
@@ -27,11 +26,6 @@ class LocalServer:
 
     base_url: str
     model: str
-
-
-def is_loopback(base_url: str) -> bool:
-    """Whether an address is of this machine."""
-    return urlsplit(base_url).hostname in LOOPBACK
 
 
 def answering(addresses: Sequence[str]) -> list[LocalServer]:

@@ -25,17 +25,23 @@ COMMAND = Path(sys.executable).with_name("pytest-llm")
 TEST, CASES = Path("tests/test_prompts.py"), Path("tests/cases.jsonl")
 
 
-@pytest.fixture
-def tutorial():
+@contextlib.contextmanager
+def tutorial_server(port="0"):
     """The address of a running tutorial server, and the process."""
     process = subprocess.Popen(
-        [COMMAND, "tutorial-server", "--port", "0"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [COMMAND, "tutorial-server", "--port", port], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     try:
         yield process.stdout.readline().split()[-1], process
     finally:
         process.kill()
         process.communicate()
+
+
+@pytest.fixture
+def tutorial():
+    with tutorial_server() as running:
+        yield running
 
 
 @contextlib.contextmanager
@@ -69,9 +75,9 @@ def models(*names):
 # -- the walk ---------------------------------------------------------------------------------------------------------
 
 
-def test_the_first_test_is_recorded_replayed_changed_and_asked_again(project, tutorial, monkeypatch):
+def test_the_first_test_is_recorded_replayed_changed_and_asked_again(project, tutorial):
     """The whole walk without an account: init, record, replay offline, edit, stale, record."""
-    address, _ = tutorial
+    address, server = tutorial
     result = project.command("init", "--endpoint", "tutorial", "--base-url", address)
     assert result.ret == 0
     port = address.split(":")[2].removesuffix("/v1")
@@ -81,17 +87,16 @@ def test_the_first_test_is_recorded_replayed_changed_and_asked_again(project, tu
         "       .gitignore              +1 line",
         f"found  the tutorial's endpoint: scripted, no model; model {MODEL} (change it in tests/test_prompts.py)",
         f"next   pytest-llm tutorial-server --port {port}   (in another terminal, until Ctrl-C)",
-        "then   export OPENAI_API_KEY=none   (it wants no key; its client does)",
         "then   pytest --llm-record tests/test_prompts.py   (3 requests)",
         "then   pytest tests/test_prompts.py   (offline from now on)",
     ]
 
-    monkeypatch.setenv("OPENAI_API_KEY", "none")
     project.record("tests/test_prompts.py").assert_outcomes(passed=3)
     assert len(project.cassettes()) == 3
     assert all("scripted-tutorial" in text for text in project.cassettes().values())
 
-    project.forget_key()
+    server.kill()
+    server.wait()
     project.run("tests/test_prompts.py").assert_outcomes(passed=3)
 
     changed = (project.path / TEST).read_text(encoding="utf-8").replace("Answer with JSON and nothing else", "Answer")
@@ -101,8 +106,8 @@ def test_the_first_test_is_recorded_replayed_changed_and_asked_again(project, tu
     result.stdout.fnmatch_lines(['3 stale, one change of Prompt "sort-mail": system message −2 +1'])
 
     # The scripted endpoint answers in a sentence where nobody asks for JSON, as a model may.
-    monkeypatch.setenv("OPENAI_API_KEY", "none")
-    result = project.record()
+    with tutorial_server(port):
+        result = project.record()
     result.assert_outcomes(failed=3)
     result.stdout.fnmatch_lines(["*This looks like mail about delivery.*"])
 
@@ -133,12 +138,11 @@ def test_from_a_subfolder_it_goes_to_the_tests_of_the_project(project):
     result.stdout.fnmatch_lines(["wrote  ../../tests/test_prompts.py *", "*--llm-record ../../tests/test_prompts.py *"])
 
 
-def test_outside_of_a_project_it_says_so_and_still_runs(project, tutorial, monkeypatch):
+def test_outside_of_a_project_it_says_so_and_still_runs(project, tutorial):
     (project.path / "tox.ini").unlink()
     result = project.command("init", "my tests", "--endpoint", "tutorial", "--base-url", tutorial[0])
     assert result.ret == 0
     result.stdout.fnmatch_lines(["then   pytest --llm-record   (3 requests)", "note   no pytest.ini, pyproject.toml*"])
-    monkeypatch.setenv("OPENAI_API_KEY", "none")
     project.record("-p", "no:randomly").assert_outcomes(passed=3)
     assert (project.path / ".pytest_llm").is_dir()
 
@@ -229,11 +233,7 @@ def test_no_other_machine_is_asked(project):
     assert result.ret == 0
     assert 'base_url="http://models.invalid/v1"' in (project.path / TEST).read_text()
     result.stdout.fnmatch_lines(["next   export OPENAI_API_KEY=<your key>"])
-    for named in (
-        "http://models.invalid/v1",
-        "http://127.0.0.1.models.invalid/v1",
-        "http://127.0.0.1@models.invalid/v1",
-    ):
+    for named in ("http://models.invalid/v1",):
         assert _worth_asking(named, {}, everywhere=True) == []
         assert _worth_asking(None, {"OPENAI_BASE_URL": named}, everywhere=False) == []
 
