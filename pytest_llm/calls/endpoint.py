@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import functools
+import ipaddress
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -19,7 +20,6 @@ from pytest_llm.errors import EndpointError
 if TYPE_CHECKING:
     from openai import AsyncOpenAI, OpenAI
 
-_THIS_MACHINE = ("localhost", "::1", "0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
 KEY_VARIABLE = "OPENAI_API_KEY"
 ADDRESS_VARIABLE = "OPENAI_BASE_URL"
 NO_KEY = "none"
@@ -86,8 +86,12 @@ def is_loopback(host: str) -> bool:
     >>> is_loopback("127.0.0.1"), is_loopback("api.localhost"), is_loopback("localhost.example.org")
     (True, True, False)
     """
-    plain = host.rstrip(".").lower()
-    return plain.startswith("127.") or plain in _THIS_MACHINE or plain.endswith(".localhost")
+    name = host.rstrip(".").lower()
+    try:
+        address = ipaddress.ip_address(name)
+    except ValueError:
+        return name == "localhost" or name.endswith(".localhost")
+    return address.is_loopback or address.is_unspecified
 
 
 def _is_address(text: str) -> bool:
