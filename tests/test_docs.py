@@ -42,17 +42,6 @@ def test_the_readme_shows_a_real_failure(orders):
     assert f'pytest --runxfail "{ITEM}"' in README
 
 
-def test_the_readme_shows_a_real_change(orders):
-    prompts = orders / "prompts.py"
-    text = prompts.read_text(encoding="utf-8")
-    assert "Write dates as YYYY-MM-DD.\n" in text
-    prompts.write_text(text.replace("Write dates as YYYY-MM-DD.\n", "Write dates as YYYY-MM-DD, or null.\n"), "utf-8")
-    shown = blocks(README, "text")[1].split("\n", 1)[1]
-    out = run(orders)
-    assert shown in out
-    assert out.count("You turn order e-mails into JSON records.") == 2  # with the first item, and in the summary
-
-
 def test_the_example_shows_its_real_summary(orders):
     shown = blocks((orders / "README.md").read_text(encoding="utf-8"), "text")[0].split("\n", 1)[1]
     assert shown in run(orders)

@@ -1,7 +1,8 @@
 """The pages under docs/ are walked: their files are written, their commands run, their outputs compared.
 
 A page is walked from top to bottom in one folder. `<!-- folder: examples/x -->` begins in a copy of that folder,
-`<!-- endpoint -->` gives it a scripted model endpoint, `<!-- git -->` makes the folder a repository. A Python, INI or TOML
+`<!-- endpoint -->` gives it a scripted model endpoint, `<!-- endpoint: folder -->` one that answers from recordings,
+`<!-- git -->` makes the folder a repository with one commit. A Python, INI or TOML
 block whose first line names a file is written there. In a console block, what follows `$ ` is run, and what stands under
 it has to come out; `…` stands for anything in a line, and on a line of its own for any lines.
 """
@@ -16,6 +17,9 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from pytest_llm.cassettes.identity import identity_of, model_record
+from pytest_llm.cassettes.store import load
 
 ROOT = Path(__file__).parents[1]
 WALKED = sorted(
@@ -65,6 +69,19 @@ def environment(folder):
     return kept | {"PYTHONDONTWRITEBYTECODE": "1", "NO_COLOR": "1"}
 
 
+def scripted(_body, number):
+    return f"Answer {number}: we take it back within 14 days."
+
+
+def recorded(folder):
+    """Answers from cassettes, each reply once and in the order of the samples."""
+    replies = {}
+    for path in sorted(folder.glob("*.yaml")):
+        for entry in load(path).values():
+            replies[identity_of(entry.request)] = [entry.replies[place].body["json"] for place in sorted(entry.replies)]
+    return lambda body, _number: replies[identity_of(model_record("chat/completions", body))].pop(0)
+
+
 @pytest.mark.parametrize("path", WALKED, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_a_page_shows_what_happens(path, tmp_path, serve):
     folder = tmp_path / "project"
@@ -75,10 +92,11 @@ def test_a_page_shows_what_happens(path, tmp_path, serve):
             folder = tmp_path / Path(value).name
             shutil.copytree(ROOT / value, folder, ignore=shutil.ignore_patterns("__pycache__", ".pytest_llm"))
         elif step == "endpoint":
-            server = serve(lambda body, number: f"Answer {number}: we take it back within 14 days.")
+            server = serve(recorded(ROOT / value) if value else scripted)
             env |= {"OPENAI_BASE_URL": server.url, "OPENAI_API_KEY": "none"}
         elif step == "git":
-            subprocess.run(["git", "init", "-q", "-b", "main"], cwd=folder, check=True, env=env)
+            for command in (["init", "-q", "-b", "main"], ["add", "."], ["commit", "-qm", "start"]):
+                subprocess.run(["git", *command], cwd=folder, check=True, env=env)
         elif step == "write":
             (folder / value[0]).parent.mkdir(parents=True, exist_ok=True)
             (folder / value[0]).write_text(value[1], encoding="utf-8")
