@@ -2,13 +2,15 @@
 
 A page is walked from top to bottom in one folder. `<!-- folder: examples/x -->` begins in a copy of that folder,
 `<!-- endpoint -->` gives it a scripted model endpoint, `<!-- endpoint: folder -->` one that answers from recordings,
-`<!-- git -->` makes the folder a repository with one commit. A Python, INI or TOML
+`<!-- git -->` makes the folder a repository with one commit, `<!-- tutorial-server: file -->` starts the server of the
+tutorial and writes its address into the file. A Python, INI or TOML
 block whose first line names a file is written there. In a console block, what follows `$ ` is run, and what stands under
 it has to come out; `…` stands for anything in a line, and on a line of its own for any lines.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -28,7 +30,7 @@ WALKED = sorted(
     if "```console" in path.read_text(encoding="utf-8")
 )
 BLOCK = re.compile(
-    r"<!-- (?P<directive>folder|endpoint|git)(?:: (?P<value>\S+))? -->|^```(?P<kind>\w+)\n(?P<body>.*?)^```$",
+    r"<!-- (?P<directive>folder|endpoint|git|tutorial-server)(?:: (?P<value>\S+))? -->|^```(?P<kind>\w+)\n(?P<body>.*?)^```$",
     re.DOTALL | re.MULTILINE,
 )
 FILE = re.compile(r"# (\S+\.(?:py|ini|toml))\n")
@@ -69,6 +71,20 @@ def environment(folder):
     return kept | {"PYTHONDONTWRITEBYTECODE": "1", "NO_COLOR": "1"}
 
 
+@pytest.fixture
+def tutorial_server():
+    """Starts the server; its address."""
+    with contextlib.ExitStack() as stack:
+
+        def start():
+            command = [Path(sys.executable).with_name("pytest-llm"), "tutorial-server", "--port", "0"]
+            process = stack.enter_context(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
+            stack.callback(process.terminate)
+            return process.stdout.readline().split()[-1]
+
+        yield start
+
+
 def scripted(_body, number):
     return f"Answer {number}: we take it back within 14 days."
 
@@ -83,7 +99,7 @@ def recorded(folder):
 
 
 @pytest.mark.parametrize("path", WALKED, ids=lambda path: path.relative_to(ROOT).as_posix())
-def test_a_page_shows_what_happens(path, tmp_path, serve):
+def test_a_page_shows_what_happens(path, tmp_path, serve, tutorial_server):
     folder = tmp_path / "project"
     folder.mkdir()
     env = environment(tmp_path)
@@ -97,6 +113,12 @@ def test_a_page_shows_what_happens(path, tmp_path, serve):
         elif step == "git":
             for command in (["init", "-q", "-b", "main"], ["add", "."], ["commit", "-qm", "start"]):
                 subprocess.run(["git", *command], cwd=folder, check=True, env=env)
+        elif step == "tutorial-server":
+            address = tutorial_server()
+            file = folder / value
+            file.write_text(
+                re.sub(r"http://127.0.0.1:\d+/v1", address, file.read_text(encoding="utf-8")), encoding="utf-8"
+            )
         elif step == "write":
             (folder / value[0]).parent.mkdir(parents=True, exist_ok=True)
             (folder / value[0]).write_text(value[1], encoding="utf-8")
