@@ -136,9 +136,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         _session(metafunc.config).parametrize(metafunc)
 
 
-@pytest.hookimpl(tryfirst=True)  # before anything is deselected
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    marked = [item for item in items if item.get_closest_marker("llm") is not None]
+@pytest.hookimpl(wrapper=True, tryfirst=True)  # what is collected, before anything is deselected
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None]:
+    collected = list(items)
+    yield  # a conftest may add the marker here
+    marked = [item for item in collected if item.get_closest_marker("llm") is not None]
     if marked:
         _session(config).adopt(marked)
 

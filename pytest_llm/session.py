@@ -122,14 +122,17 @@ class Session:
             item.stash[DRAW] = draw or Draw(suite=self._suite(item))
 
     def _suite(self, item: pytest.Function) -> Suite:
-        """The suite of an item without a draw; methods of unittest.TestCase are collected without `parametrize`."""
+        """The suite of an item without a draw: a method of unittest.TestCase, or marked after it was collected."""
         if (item.cls, item.function) not in self._suites:
             try:
                 suite = suite_of(item, (), self.settings, self._read_cases)
             except LlmError as error:
                 raise pytest.UsageError(f"{item.nodeid}\n{error}") from error
             if suite.is_parametrised:
-                raise pytest.UsageError(f"{item.nodeid}\na unittest.TestCase can have neither cases nor samples")
+                raise pytest.UsageError(
+                    f"{item.nodeid}\na unittest.TestCase, and a test that is marked after it was collected, can have "
+                    "neither cases nor samples\n  write       the marker on a test function, class or module"
+                )
             self._suites[item.cls, item.function] = suite
         return self._suites[item.cls, item.function]
 

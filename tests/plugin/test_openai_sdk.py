@@ -227,7 +227,7 @@ class TestChild(TestPlain): ...
     result = project.run()
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(
-        ["ERROR: test_it.py::TestIt::test_it", "a unittest.TestCase can have neither cases nor samples"]
+        ["ERROR: test_it.py::TestIt::test_it", "a unittest.TestCase, and a test that is marked after*neither cases nor samples"]
     )
 
 
@@ -381,3 +381,22 @@ def test_it(monkeypatch):
     )
     project.record().assert_outcomes(passed=1)
     assert "<secret:SHOP_TOKEN>" in next(iter(project.cassettes().values()))
+
+
+def test_a_conftest_may_put_the_marker_on_tests_after_they_were_collected(project, serve):
+    server = serve(lambda body, n: "hello")
+    project.use(server)
+    project.write(
+        "conftest.py",
+        "import pytest\ndef pytest_collection_modifyitems(items):\n"
+        "    [item.add_marker(pytest.mark.llm) for item in items if 'asks' in item.name]\n",
+    )
+    project.write(
+        "test_it.py",
+        HEAD + "def test_asks():\n    assert ask(openai.OpenAI(), 'hi') == 'hello'\ndef test_other(): pass\n",
+    )
+    project.record().assert_outcomes(passed=2)
+    project.forget_key()
+    project.run().assert_outcomes(passed=2)
+    assert len(server.requests) == 1
+    project.run("--deselect", "test_it.py::test_asks").assert_outcomes(passed=1, deselected=1)
