@@ -266,6 +266,13 @@ def test_an_end_that_is_told_with_the_state_counts(status, more, reason):
     assert (found.text, found.finish_reason, found.usage.total_tokens) == ("ab", reason, 5)
 
 
+def test_a_state_that_has_its_output_counts_instead_of_the_deltas():
+    item = {"type": "message", "content": [{"type": "output_text", "text": "whole"}]}
+    state = {"status": "completed", "output": [item]}
+    assert read(whole_reply([*REASONED, {"type": "response.completed", "response": state}])).text == "whole"
+    assert read(whole_reply([{"type": "response.completed", "response": state}])).text == "whole"
+
+
 # -- Anthropic --------------------------------------------------------------------------------------------------
 
 START = {

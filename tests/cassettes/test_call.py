@@ -74,6 +74,12 @@ def test_a_call_of_every_api_at_once_and_streamed(path, usage, stream):
     assert facts_of(asked(path, **stream), PRICES) == ("tiny-2026", usage, 0.25, cost)
 
 
+def test_the_query_of_an_address_does_not_hide_whose_api_it_is():
+    sent = {"system": "Be short.", "messages": [{"role": "user", "content": [{"type": "text", "text": "hi"}]}]}
+    one = call(exchange("messages?beta=true", sent, stored(b"{}")))
+    assert one.messages == (Message("system", "Be short."), Message("user", "hi"))
+
+
 def test_embeddings_have_tokens_and_a_price_and_no_response():
     one = call(asked("embeddings", input=["a", "b"]))
     assert (one.model, one.response, one.cost) == ("tiny-2026", None, 4.0)

@@ -68,6 +68,11 @@ def test_the_boundary_does_not_count_and_everything_else_does():
     assert len(identities) == 1 + len(others)
 
 
+def test_a_part_with_a_nul_is_no_text():
+    [part] = record(body((field("file"), b"a\0b")))["multipart"]
+    assert part.keys() == {"name", "sha256", "bytes"}
+
+
 @pytest.mark.parametrize(
     ("head", "part"),
     [

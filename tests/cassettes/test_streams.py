@@ -166,6 +166,7 @@ def test_what_an_endpoint_counts_and_pads_is_part_of_the_run():
         ([{"t": "a", "u": 1}, {"t": "b", "v": 1}], 2),
         ([{"t": "a", "u": [1]}, {"t": "b", "u": [1, 2]}], 2),
         ([{"t": "a", "u": None}, {"t": "b", "u": "x"}], 2),
+        ([{"t": "a", "u": 1}, {"u": 1, "t": "b"}], 2),
         ([{"t": "a"}, {"t": "a"}, {"t": "a"}], 3),
         ([{"t": "a"}, {"t": "b"}, {"t": "b"}, {"t": ""}], 1),
         ([{"a/b": {"~": ["a"]}}, {"a/b": {"~": ["b"]}}], 1),
@@ -224,6 +225,7 @@ def test_a_stream_that_was_cut_keeps_its_end():
         if found is not None:
             assert meaning(unpacked(found)) == meaning(cut)
     assert packed(text[:-40])[-1].keys() == {"rest"}
+    assert packed(text + "\n")[-1] == {"rest": "\n"}
 
 
 def test_lines_that_end_in_crlf_still_do():
