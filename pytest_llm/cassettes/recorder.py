@@ -168,8 +168,8 @@ class Recorder:
 
     @property
     def unkept(self) -> int:
-        """How many error replies the code under test was given that a replay will not have."""
-        return self._failed.total() if self.mode in ("record", "rerecord") else 0
+        """How many requests were answered by an error that is not kept, or by nothing: a replay will not have them."""
+        return self._failed.total() + len(self._open) if self.mode in ("record", "rerecord") else 0
 
     def knows(self, request: RequestRecord) -> bool:
         """Whether the next request of this form would be answered from the recording."""
@@ -222,11 +222,13 @@ class Recorder:
         body = secrets.scrub_json(body_of(content, kept.get("content-type", "")))
         latency_ms = round((time.monotonic() - ticket.started) * 1000)
         with self._lock:
-            if ticket in self._open:
-                self._open.remove(ticket)
             if status >= 400 and not self._keeps_errors:
+                if ticket in self._open:
+                    self._open.remove(ticket)
                 self._failed[ticket.identity] += 1
                 return
+            # With it, the tries before it that got an error, or no answer.
+            self._open = [one for one in self._open if one.identity != ticket.identity]
             del self._failed[ticket.identity]
             number = self._answered[ticket.identity] + 1
             reply = StoredReply(

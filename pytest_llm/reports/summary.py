@@ -39,8 +39,8 @@ def _remarks(results: Sequence[Result]) -> list[str]:
         out += [f"  drifted     {one.nodeid}" for one in results if one.drifted][:MOST_DRIFTED]
     if unkept := sum(one.unkept for one in results):
         out.append(
-            f"{unkept} error repl{'y was' if unkept == 1 else 'ies were'} not recorded, and will be missing in replay; "
-            "@pytest.mark.llm(record_errors=True) keeps them"
+            f"{unkept} request{' was' if unkept == 1 else 's were'} answered by an error, or not at all, and will be "
+            "missing in replay; @pytest.mark.llm(record_errors=True) keeps errors"
         )
     unasked = [one for one in results if one.miss is not None and one.miss.kind == "budget"]
     if unasked:

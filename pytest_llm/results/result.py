@@ -123,7 +123,7 @@ class Result:
     replayed: int = 0
     recorded: int = 0
     asked: int = 0
-    #: Error replies that the code under test was given and that no recording holds.
+    #: Requests that were answered by an error, or not at all, and that no recording holds.
     unkept: int = 0
     #: With --llm-verify, how many replies say the same as the recorded ones, and how many do not.
     same: int = 0

@@ -285,7 +285,9 @@ def test_an_error_that_is_not_kept_is_said(ask):
     ask.write("test_it.py", HANDLES % "")
     result = ask.record()
     result.assert_outcomes(passed=1)
-    result.stdout.fnmatch_lines(["1 error reply was not recorded, and will be missing in replay; *record_errors=True*"])
+    result.stdout.fnmatch_lines(
+        ["1 request was answered by an error, or not at all, and will be missing in replay; *record_errors=True*"]
+    )
 
 
 # -- normalising ------------------------------------------------------------------------------------------------

@@ -400,3 +400,22 @@ def test_a_conftest_may_put_the_marker_on_tests_after_they_were_collected(projec
     project.run().assert_outcomes(passed=2)
     assert len(server.requests) == 1
     project.run("--deselect", "test_it.py::test_asks").assert_outcomes(passed=1, deselected=1)
+
+
+def test_a_connection_that_fails_for_good_while_recording_is_said(project, serve):
+    server = serve(lambda body, n: "hello")
+    project.use(server)
+    project.write(
+        "test_it.py",
+        HEAD
+        + """
+@pytest.mark.llm
+def test_it():
+    with pytest.raises(openai.APIConnectionError):
+        ask(openai.OpenAI(base_url="http://127.0.0.1:9/v1", max_retries=0), "hi")
+    assert ask(openai.OpenAI(), "there") == "hello"
+""",
+    )
+    result = project.record()
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["1 request was answered by an error, or not at all, and will be missing in replay*"])

@@ -300,9 +300,11 @@ def test_what_has_drifted_is_named():
     assert many.count("  drifted ") == 10
 
 
-@pytest.mark.parametrize(("number", "said"), [(1, "1 error reply was not"), (2, "2 error replies were not")])
+@pytest.mark.parametrize(("number", "said"), [(1, "1 request was"), (2, "2 requests were")])
 def test_errors_that_no_recording_holds_are_told(number, said):
-    assert f"{said} recorded, and will be missing in replay" in told(item("a", unkept=number))
+    assert f"{said} answered by an error, or not at all, and will be missing in replay" in told(
+        item("a", unkept=number)
+    )
 
 
 @pytest.mark.parametrize(("number", "said"), [(1, "1 item not asked"), (2, "2 items not asked")])
