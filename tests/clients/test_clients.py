@@ -5,22 +5,28 @@ A row is a client: an application that knows nothing of us, `ask(text)`, which g
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
-from client_trial import AT_ONCE_S, outcomes, said, write
+from client_trial import outcomes, said, write
 from model_server import ModelServer
+from sdks import CLIENTS
+
+AT_ONCE_S = 5.0
+"""A miss that an SDK takes for a broken connection is tried five times more, which takes more than 10 seconds."""
 
 OPENAI = """
 import openai
 messages = lambda text: [{"role": "user", "content": f"please say {text}"}]
-client = openai.OpenAI(base_url=URL, api_key="none")
-gives_async = lambda: openai.AsyncOpenAI(base_url=URL, api_key="none")
+client = openai.OpenAI(base_url=URL, api_key="none", max_retries=5)
+gives_async = lambda: openai.AsyncOpenAI(base_url=URL, api_key="none", max_retries=5)
 """
 ANTHROPIC = """
 import anthropic
 asked = lambda text: {"model": "tiny", "max_tokens": 9, "messages": [{"role": "user", "content": f"please say {text}"}]}
-client = anthropic.Anthropic(base_url=ROOT, api_key="none")
+client = anthropic.Anthropic(base_url=ROOT, api_key="none", max_retries=5)
 """
 PLAIN = """
 import json
@@ -75,13 +81,13 @@ async def ask(text):
 """,
             "openai_aiohttp": """
 async def ask(text):
-    async with openai.AsyncOpenAI(base_url=URL, api_key="none", http_client=openai.DefaultAioHttpClient()) as client:
+    async with openai.AsyncOpenAI(base_url=URL, api_key="none", max_retries=5, http_client=openai.DefaultAioHttpClient()) as client:
         reply = await client.chat.completions.create(model="tiny", messages=messages(text))
     return reply.choices[0].message.content
 """,
             "openai_aiohttp_stream": """
 async def ask(text):
-    async with openai.AsyncOpenAI(base_url=URL, api_key="none", http_client=openai.DefaultAioHttpClient()) as client:
+    async with openai.AsyncOpenAI(base_url=URL, api_key="none", max_retries=5, http_client=openai.DefaultAioHttpClient()) as client:
         chunks = await client.chat.completions.create(model="tiny", messages=messages(text), stream=True)
         return "".join([chunk.choices[0].delta.content or "" async for chunk in chunks])
 """,
@@ -160,12 +166,12 @@ def ask(text):
 """,
             "anthropic_async": """
 async def ask(text):
-    async with anthropic.AsyncAnthropic(base_url=ROOT, api_key="none") as client:
+    async with anthropic.AsyncAnthropic(base_url=ROOT, api_key="none", max_retries=5) as client:
         return (await client.messages.create(**asked(text))).content[0].text
 """,
             "anthropic_async_stream": """
 async def ask(text):
-    async with anthropic.AsyncAnthropic(base_url=ROOT, api_key="none") as client:
+    async with anthropic.AsyncAnthropic(base_url=ROOT, api_key="none", max_retries=5) as client:
         async with client.messages.stream(**asked(text)) as stream:
             return await stream.get_final_text()
 """,
@@ -322,3 +328,9 @@ def test_is_recorded_replayed_without_the_server_and_missed_at_once(project, mon
     assert took.keys() == apps.keys()
     assert not {name: seconds for name, seconds in took.items() if seconds > AT_ONCE_S}
     assert len(server.requests) == asked
+
+
+def test_the_page_tells_of_every_sdk_of_the_matrix():
+    page = Path(__file__).parents[2].joinpath("docs", "clients.md").read_text(encoding="utf-8")
+    table = page.split("<!-- table:")[1].split("<!-- end of table -->")[0]
+    assert re.findall(r"^\| (\S.*?) \| \d", table, re.MULTILINE) == list(CLIENTS)

@@ -6,18 +6,19 @@ import re
 
 import pytest
 
-AT_ONCE_S = 1.0
+AT_ONCE_S = 5.0
+"""Every retry and every wait in these applications takes more than 10 seconds."""
 
 HEAD = """
 import asyncio, concurrent.futures, contextlib, pytest, time
 import anthropic, httpx, openai, requests, tenacity
 
 messages = [{"role": "user", "content": "never recorded"}]
-client = openai.OpenAI(base_url="http://models.invalid/v1", api_key="none")  # tries twice more by itself
+client = openai.OpenAI(base_url="http://models.invalid/v1", api_key="none", max_retries=5)
 def ask():
     return client.chat.completions.create(model="tiny", messages=messages)
 async def aask():
-    async with openai.AsyncOpenAI(base_url="http://models.invalid/v1", api_key="none") as client:
+    async with openai.AsyncOpenAI(base_url="http://models.invalid/v1", api_key="none", max_retries=5) as client:
         return await client.chat.completions.create(model="tiny", messages=messages)
 
 @pytest.fixture(autouse=True)
@@ -45,7 +46,7 @@ APPS = {
 """,
     "sdk_retries": """
     with contextlib.suppress(Exception):
-        client.with_options(max_retries=5).chat.completions.create(model="tiny", messages=messages)
+        client.chat.completions.create(model="tiny", messages=messages)
 """,
     "anthropic_retries": """
     with contextlib.suppress(Exception):
@@ -64,20 +65,27 @@ APPS = {
 """,
     "tenacity": """
     with contextlib.suppress(Exception):
-        tenacity.retry(wait=tenacity.wait_fixed(1), stop=tenacity.stop_after_attempt(5))(ask)()
+        tenacity.retry(wait=tenacity.wait_fixed(5), stop=tenacity.stop_after_attempt(5))(ask)()
 """,
     "tenacity_async": """
     with contextlib.suppress(Exception):
-        asyncio.run(tenacity.retry(wait=tenacity.wait_fixed(1), stop=tenacity.stop_after_attempt(5))(aask)())
+        asyncio.run(tenacity.retry(wait=tenacity.wait_fixed(5), stop=tenacity.stop_after_attempt(5))(aask)())
 """,
     "gather_that_returns_exceptions": """
     async def main():
         return await asyncio.gather(aask(), aask(), return_exceptions=True)
     assert len(asyncio.run(main())) == 2
 """,
+    # As langchain's ainvoke does: what is no Exception has to be a result.
+    "taken_for_a_result": """
+    async def main():
+        [result] = await asyncio.gather(aask(), return_exceptions=True)
+        return result if isinstance(result, Exception) else result.choices
+    asyncio.run(main())
+""",
     "gather": """
     async def main():
-        await asyncio.gather(aask(), asyncio.sleep(10))
+        await asyncio.gather(aask(), asyncio.sleep(30))
     with contextlib.suppress(Exception):
         asyncio.run(main())
 """,
@@ -85,7 +93,7 @@ APPS = {
     async def main():
         async with asyncio.TaskGroup() as group:
             group.create_task(aask())
-            group.create_task(asyncio.sleep(10))
+            group.create_task(asyncio.sleep(30))
     with contextlib.suppress(Exception):
         asyncio.run(main())
 """,
