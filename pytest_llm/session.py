@@ -137,9 +137,9 @@ class Session:
         return self._suites[item.cls, item.function]
 
     def _is_adopted(self, functions: Sequence[pytest.Function]) -> bool:
-        """By a recording option, an ini key, or a cassette under the root."""
+        """By a recording option, an ini key, a cassette under the root, or a run before this one."""
         root = self.settings.root
-        if self.settings != Settings(root=root):
+        if self.settings != Settings(root=root) or self.settings.state.is_dir():
             return True
         return any(cassette_folder(item).is_dir() for item in functions) or has_cassettes(root)
 

@@ -13,7 +13,7 @@ import importlib
 import importlib.util
 import json
 import types
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 from urllib.parse import urlsplit
@@ -28,12 +28,13 @@ from pytest_llm.calls.transport import RECORDED_LATENCY_HEADER
 from pytest_llm.cassettes.document import content_of
 from pytest_llm.cassettes.identity import record_of
 from pytest_llm.cassettes.socket_guard import SocketGuard
+from pytest_llm.errors import CallFailed
 
 if TYPE_CHECKING:
     from pytest_llm.cassettes.document import StoredReply
     from pytest_llm.cassettes.identity import RequestRecord
     from pytest_llm.cassettes.recorder import Recorder, Ticket
-    from pytest_llm.cassettes.router import Router
+    from pytest_llm.cassettes.router import Asker, Router
 
 _HTTPX = ("httpx", "httpx2")
 _IN_PROCESS = (("WSGITransport", "handle_request"), ("ASGITransport", "handle_async_request"))
@@ -59,8 +60,16 @@ class RoutedCassette(Cassette):  # type: ignore[misc] # vcrpy ships no types
             if self._router.hosts.records(request.uri):
                 asker = self._router.asker(f"{request.method} {urlsplit(request.uri).path}")
                 if asker is not None:
-                    request.pytest_llm = (asker.recorder, asker.recorder.take(_record(request), asker.role))
+                    request.pytest_llm = (asker.recorder, self._taken(asker, request))
         return request.pytest_llm is not None and request.pytest_llm[1].reply is not None
+
+    def _taken(self, asker: Asker, request: Any) -> Ticket:
+        try:
+            record = _record(request)
+        except CallFailed as error:
+            asker.recorder.note(error)
+            raise
+        return asker.recorder.take(record, asker.role)
 
     def play_response(self, request: Any) -> dict[str, Any]:
         """The recorded response, in vcrpy's form."""
@@ -196,7 +205,17 @@ def _httplib2_originals() -> list[tuple[Any, str, Any]]:
 
 
 def _record(request: Any) -> RequestRecord:
-    return record_of(request.method, request.uri, _bytes(request.body), _content_type(request.headers))
+    body = _bytes(request.body)
+    if body is None:
+        raise CallFailed(
+            f"a body of type {type(request.body).__name__} cannot be read before it is sent, and so not be recorded",
+            where=f"{request.method} {request.uri}",
+            fix={
+                "send": "bytes, text or JSON instead, or by another HTTP library",
+                "or pass by": f"ini llm_ignore_hosts = {urlsplit(request.uri).hostname}",
+            },
+        )
+    return record_of(request.method, request.uri, body, _content_type(request.headers))
 
 
 def _content_type(headers: Mapping[str, Any]) -> str:
@@ -222,7 +241,8 @@ def _first(values: str | list[str]) -> str:
     return values if isinstance(values, str) else values[0]
 
 
-def _bytes(body: Any) -> bytes:
+def _bytes(body: Any) -> bytes | None:
+    """The body of a request; None where it cannot be read, as a form of aiohttp."""
     if body is None:
         return b""
     if isinstance(body, str):
@@ -231,4 +251,8 @@ def _bytes(body: Any) -> bytes:
         return bytes(body)
     if isinstance(body, dict | list) and not all(isinstance(part, bytes) for part in body):
         return json.dumps(body).encode()  # of aiohttp, which has not yet written its json=
-    return body.read() if hasattr(body, "read") else b"".join(body)
+    if hasattr(body, "read"):
+        found: bytes = body.read()
+        return found
+    parts: list[Any] = list(body) if isinstance(body, Iterable) else [None]
+    return b"".join(parts) if all(isinstance(part, bytes) for part in parts) else None

@@ -15,7 +15,10 @@ def test_loopback_is_this_machine(host):
     assert is_loopback(host)
 
 
-@pytest.mark.parametrize("host", ["localhost.invalid", "128.0.0.1", "a127.0.0.1", "192.168.0.1", "", "localhosts", "127.0.0.1.invalid", "127."])
+@pytest.mark.parametrize(
+    "host",
+    ["localhost.invalid", "128.0.0.1", "a127.0.0.1", "192.168.0.1", "", "localhosts", "127.0.0.1.invalid", "127."],
+)
 def test_anything_else_is_not(host):
     assert not is_loopback(host)
 

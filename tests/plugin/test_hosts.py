@@ -273,3 +273,32 @@ async def test_aiohttp(url, llm_calls):
     assert "very-secret" not in "".join(project.cassettes().values())
     project._monkeypatch.setenv("PORT", "8769")  # nobody listens there now
     project.run(*record).assert_outcomes(passed=4)
+
+
+@pytest.mark.parametrize("swallowed", [False, True])
+def test_a_body_that_cannot_be_read_is_a_clear_error(project, swallowed):
+    project.write(
+        "test_it.py",
+        """
+import aiohttp, pytest
+@pytest.mark.llm
+async def test_it(llm_calls):
+    form = aiohttp.FormData({"a": "b"})
+    async with aiohttp.ClientSession() as session:
+        try:
+            await session.post("https://api.invalid/form", data=form)
+        except Exception:
+            if not SWALLOWED:
+                raise
+""".replace("SWALLOWED", str(swallowed)),
+    )
+    result = project.run()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "a body of type FormData cannot be read *",
+            "*POST https://api.invalid/form",
+            "*llm_ignore_hosts = api.invalid",
+        ]
+    )
+    assert "interception.py" not in result.stdout.str()

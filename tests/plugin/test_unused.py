@@ -74,6 +74,17 @@ def test_a_recording_option_adopts_it_and_cassettes_keep_it_adopted(project, ser
     assert len(server.requests) == 1
 
 
+def test_a_recording_run_that_kept_nothing_adopts_it_too(project, serve):
+    """Or the next run, without an option, would reach the network."""
+    server = serve(lambda body, n: (500, {"error": {"message": "no"}}))
+    project.use(server)
+    project.write("test_bare.py", BARE)
+    project.record().assert_outcomes(failed=1)
+    asked = len(server.requests)
+    project.run().stdout.fnmatch_lines(["no recording for this request: *"])
+    assert len(server.requests) == asked
+
+
 def test_an_empty_bare_test_of_a_strange_project_is_nothing_to_us(project):
     project.write("test_bare.py", "import pytest\n@pytest.mark.llm\ndef test_todo(): pass\n")
     project.run().assert_outcomes(passed=1, warnings=1)
