@@ -66,8 +66,7 @@ def _nearest(entries: Iterable[Entry], request: RequestRecord, slot: str, answer
     for entry in entries:
         if (entry.request.get("method"), entry.request.get("url")) != (request["method"], request["url"]):
             continue
-        there = _parts(entry.request)
-        alike = len(wanted & there) / len(wanted | there)
+        alike = _share(wanted, _parts(entry.request))
         rank = (alike, entry.identity not in answered, any(recorded == slot for recorded, _ in entry.replies))
         if alike >= ALIKE and (best is None or rank > best[0]):
             best = (rank, entry)
@@ -76,7 +75,10 @@ def _nearest(entries: Iterable[Entry], request: RequestRecord, slot: str, answer
 
 def likeness(one: RequestRecord, other: RequestRecord) -> float:
     """The share of equal parts of two requests, 0..1."""
-    here, there = _parts(one), _parts(other)
+    return _share(_parts(one), _parts(other))
+
+
+def _share(here: frozenset[tuple[str, str]], there: frozenset[tuple[str, str]]) -> float:
     return len(here & there) / len(here | there)
 
 

@@ -63,6 +63,11 @@ def test_the_project_says_otherwise(pattern, url, matches):
     )
 
 
+def test_a_port_that_is_no_number_matches_no_port():
+    assert not Hosts(ignored=("api.invalid:80",)).ignores("api.invalid", None)
+    assert Hosts(ignored=("api.invalid:80",)).records("http://api.invalid:port/x")
+
+
 def test_to_ignore_is_stronger_than_to_record():
     assert not Hosts(ignored=("localhost",), recorded=("localhost",)).records("http://localhost/x")
     assert not Hosts(ignored=("127.0.0.1",)).ignores("localhost", None)

@@ -6,7 +6,7 @@ import pytest
 
 from pytest_llm.cassettes.document import Entry, StoredReply
 from pytest_llm.cassettes.identity import identity_of, model_record
-from pytest_llm.cassettes.staleness import difference, explain_miss
+from pytest_llm.cassettes.staleness import difference, explain_miss, likeness
 
 SYSTEM = "You turn order e-mails into JSON records.\nWrite dates as YYYY-MM-DD."
 
@@ -23,9 +23,22 @@ def entry(record, *slots):
     return Entry(identity_of(record), record, replies)
 
 
-def miss(asked, *entries, slot="1", file_exists=True):
+def miss(asked, *entries, slot="1", file_exists=True, answered=()):
     recorded = {one.identity: one for one in entries}
-    return explain_miss(recorded, identity_of(asked), asked, slot, file_exists=file_exists)
+    return explain_miss(recorded, identity_of(asked), asked, slot, file_exists=file_exists, answered=answered)
+
+
+def test_of_two_that_are_as_alike_the_one_that_is_left_is_the_earlier_form():
+    first, second = entry(request(user="Note 1 of the index."), "1"), entry(request(user="Note 2 of the index."), "1")
+    now = request(user="Note 3 of the index.")
+    assert "Note 1" in miss(now, first, second).heading
+    assert "Note 2" in miss(now, first, second, answered={first.identity}).heading
+
+
+def test_likeness_is_the_share_of_equal_parts():
+    assert likeness(request(), request()) == 1
+    assert 0.7 < likeness(request(), request(user="Please send 37 oak bottles to Finn Dahl.")) < 1
+    assert likeness({"method": "GET", "url": "a"}, {"method": "POST", "url": "b"}) == 0
 
 
 def test_without_a_file_there_is_no_cassette():
