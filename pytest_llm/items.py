@@ -78,6 +78,8 @@ class OpenItem:
     judged: bool = False
     failure: str = ""
     miss: CassetteMiss | None = None
+    #: How many of the recorder's problems are told.
+    told: int = 0
 
     @property
     def case(self) -> Case:

@@ -216,10 +216,6 @@ class Session:
             return (yield)
         try:
             result = yield
-        except pytest.skip.Exception:
-            if opened.recorder.problems:  # "no network, skip": it would be green without ever having been asked
-                raise opened.recorder.problems[0] from None
-            raise
         except (Exception, CassetteMiss, pytest.fail.Exception):
             opened.body_failed = True
             opened.judge()
@@ -227,8 +223,6 @@ class Session:
             raise
         opened.ended = True
         opened.judge()
-        if opened.recorder.problems:  # one that the code under test swallowed
-            raise opened.recorder.problems[0]
         opened.failure = self._failure(opened)
         if opened.failure:
             pytest.fail(opened.failure, pytrace=False)
@@ -249,24 +243,22 @@ class Session:
             report.longrepr = report.longrepr if said is None else self._recordings.scrub(visible(str(said)))
             return report
         error = call.excinfo.value if call.excinfo is not None else None
-        if error is None and report.when == "call" and opened.recorder.problems and report.passed:
-            # Swallowed in a unittest method, which has no pytest_pyfunc_call.
-            report.outcome, error = "failed", opened.recorder.problems[0]
-            report.longrepr = opened.failure = self._recordings.scrub(visible(str(error)))
         said = our_error(error)
-        if said is None and report.failed and opened.recorder.problems:
-            # The code under test swallowed it, and stumbled over what came instead.
-            said = opened.recorder.problems[0]
-            report.sections.append(("what came after", f"{type(error).__name__}: {visible(str(error))}"))
+        if said is None and _has_swallowed(opened, report):
+            if report.failed:
+                report.sections.append(("what came after", f"{type(error).__name__}: {visible(str(error))}"))
+            said = error = opened.recorder.problems[0]
+            report.outcome = "failed"
+        opened.told = len(opened.recorder.problems)
         if said is not None and hasattr(report, "wasxfail"):
             # What was expected to fail is a judgement; here there was nothing to judge.
             del report.wasxfail
             report.outcome = "failed"
-        if said is not None and call.excinfo is not None:
+        if said is not None:
             text = self._told_once(said, item) if isinstance(said, CassetteMiss) else str(said)
             opened.miss = said if isinstance(said, CassetteMiss) else None
             opened.failure = opened.failure or self._recordings.scrub(visible(str(said)))
-            place = user_line(call.excinfo, item.path) if report.when == "call" else ""
+            place = user_line(call.excinfo, item.path) if call.excinfo is not None and report.when == "call" else ""
             report.longrepr = self._recordings.scrub(visible(text)) + place
         elif opened.body_failed and opened.failure and report.when == "call":
             report.sections.append(("llm", opened.failure))
@@ -303,6 +295,8 @@ class Session:
         del opened.item.stash[OPEN]
         self._recordings.end(opened.recorder, aside=aside)
         self._warn_of_refused()
+        if late := opened.recorder.problems[opened.told :]:  # swallowed by a teardown, or a thread
+            raise late[0]
 
     def _warn_of_refused(self) -> None:
         """Tell of requests that no test could be blamed for; whoever sent them may have swallowed the reason."""
@@ -342,6 +336,11 @@ class Session:
         if id(prompt) not in self._versions:
             self._versions[id(prompt)] = (prompt, prompt.version)
         return self._versions[id(prompt)][1]
+
+
+def _has_swallowed(opened: OpenItem, report: pytest.TestReport) -> bool:
+    """Whether the code under test swallowed a miss, or a mistake, that it was told; a skip would hide it too."""
+    return bool(opened.recorder.problems) and (report.when == "call" or not report.passed)
 
 
 _OTHER_RECORDERS = ("vcr", "respx")

@@ -28,8 +28,8 @@ class WideFixtures:
         self._names: set[str] = set()
         #: By name and the node of its scope.
         self._recorders: dict[tuple[str, Any], Recorder] = {}
-        #: With the number of exchanges that the set-up had.
-        self._tearing_down: dict[pytest.FixtureDef[Any], tuple[Recorder, int]] = {}
+        #: With the numbers of exchanges and problems that the set-up had.
+        self._tearing_down: dict[pytest.FixtureDef[Any], tuple[Recorder, int, int]] = {}
         #: What has been asked and not been told yet, with where it begins.
         self._untold: list[tuple[Recorder, int]] = []
 
@@ -52,6 +52,8 @@ class WideFixtures:
         self._recordings.begin(recorder, "fixture")
         try:
             yield
+            if recorder.problems:  # swallowed: whoever uses the fixture would not know
+                raise recorder.problems[0]
         finally:
             self._end(recorder, 0)
             if recorder.exchanges:
@@ -64,15 +66,17 @@ class WideFixtures:
         return fixturedef.argname in self._names or not self._recordings.router.is_idle
 
     def _tear_down(self, fixturedef: pytest.FixtureDef[Any], recorder: Recorder) -> None:
-        self._tearing_down[fixturedef] = (recorder, len(recorder.exchanges))
+        self._tearing_down[fixturedef] = (recorder, len(recorder.exchanges), len(recorder.problems))
         self._recordings.begin(recorder, "fixture")
 
     def torn_down(self, fixturedef: pytest.FixtureDef[Any]) -> None:
         """A fixture's teardown has ended; drop from its cassette what a complete re-recording did not use."""
         if fixturedef not in self._tearing_down:
             return
-        recorder, before = self._tearing_down.pop(fixturedef)
-        self._end(recorder, before)
+        recorder, exchanges, problems = self._tearing_down.pop(fixturedef)
+        self._end(recorder, exchanges)
+        if swallowed := recorder.problems[problems:]:
+            raise swallowed[0]
         recorded = any(one.source == "recorded" for one in recorder.exchanges)
         if recorded and recorder.is_complete and not self._settings.changes:
             used: dict[str, set[tuple[str, int]]] = {}

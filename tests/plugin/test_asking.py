@@ -364,3 +364,46 @@ def test_app(llm_calls):
         result.stdout.fnmatch_lines(["*what came after*", "ValueError: what came instead"])
     [one] = [json.loads(line) for line in (ask.path / ".pytest_llm/last-run.jsonl").read_text().splitlines()[1:]]
     assert one["miss"]["kind"] == "no cassette"
+
+
+SWALLOWS = """
+import openai, pytest
+
+def ask():
+    try:
+        openai.OpenAI().chat.completions.create(model="tiny", messages=[{"role": "user", "content": "Greet x"}])
+    except BaseException:
+        pass
+
+@pytest.fixture(scope="SCOPE")
+def asks():
+    if "SET-UP" == "AT": ask()
+    yield
+    if "TEARDOWN" == "AT": ask()
+
+@pytest.fixture
+def skips():
+    ask()
+    pytest.skip("no network")
+
+@pytest.mark.llm
+def test_app(FIXTURE, llm_calls):
+    assert True
+"""
+
+
+@pytest.mark.parametrize("scope", ["function", "session"])
+@pytest.mark.parametrize("at", ["SET-UP", "TEARDOWN"])
+def test_a_miss_that_a_fixture_swallows_is_no_pass(ask, scope, at):
+    ask.write("test_it.py", SWALLOWS.replace('"AT"', f'"{at}"').replace("SCOPE", scope).replace("FIXTURE", "asks"))
+    ask.forget_key()
+    outcomes = ask.run().parseoutcomes()
+    assert outcomes == (
+        {"passed": 1, "errors": 1} if at == "TEARDOWN" else {"failed": 1} if scope == "function" else {"errors": 1}
+    )
+
+
+def test_a_fixture_that_skips_after_a_swallowed_miss_is_an_error(ask):
+    ask.write("test_it.py", SWALLOWS.replace("SCOPE", "function").replace("FIXTURE", "skips"))
+    ask.forget_key()
+    ask.run().assert_outcomes(errors=1)
