@@ -192,16 +192,16 @@ class Session:
     def pytest_fixture_setup(
         self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
     ) -> Generator[None, object, object]:
-        """Let pytest know of a fixture that ended in a miss.
+        """Let pytest know of a fixture that ended in a miss, or swallowed one.
 
-        pytest notes the failure of a fixture only for an Exception; without the note the fixture's next set-up, for the
-        next item, would stop at an assertion inside pytest.
+        pytest notes the failure of a fixture only for an Exception that it raised; without the note the fixture's next
+        set-up, for the next item, would stop at an assertion inside pytest, or pass.
         """
         try:
             with self._fixtures.set_up(fixturedef, request):
                 return (yield)
-        except CassetteMiss as miss:
-            fixturedef.cached_result = (None, fixturedef.cache_key(request), (miss, miss.__traceback__))  # type: ignore[arg-type] # a SubRequest it is
+        except (CassetteMiss, LlmError) as problem:
+            fixturedef.cached_result = (None, fixturedef.cache_key(request), (problem, problem.__traceback__))  # type: ignore[arg-type] # a SubRequest it is
             raise
 
     def pytest_fixture_post_finalizer(self, fixturedef: pytest.FixtureDef[Any]) -> None:
