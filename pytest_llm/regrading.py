@@ -7,7 +7,6 @@ model, and the response to the test's schema and graders. What a body asserts st
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import io
 import os
 import socket
@@ -139,13 +138,12 @@ def collect(files: Sequence[Path]) -> CollectedTests:
 
 
 def _collect_only(files: list[str], found: _Collected) -> int:
-    """Collect; without the plugins that would leave something behind, where addopts do not need them."""
-    quiet = ["--collect-only", "-q"]
-    beside = ["-p", "no:cacheprovider", "--junitxml="]
-    beside += ["--no-cov"] if importlib.util.find_spec("pytest_cov") else []
-    code = pytest.main([*quiet, *beside, *files], plugins=[found])
-    if code == pytest.ExitCode.USAGE_ERROR and found.config is None:
-        code = pytest.main([*quiet, *files], plugins=[found])
+    """Collect, and leave nothing behind: as far as pytest takes these options, beside those of the project."""
+    cache, xml, coverage = ["-p", "no:cacheprovider"], ["--junitxml="], ["--no-cov"]
+    code: int = pytest.ExitCode.USAGE_ERROR
+    for beside in ([*cache, *xml, *coverage], [*cache, *xml], [*xml, *coverage], xml, []):
+        if found.config is None and code == pytest.ExitCode.USAGE_ERROR:
+            code = pytest.main(["--collect-only", "-q", *beside, *files], plugins=[found])
     return code
 
 
@@ -165,19 +163,20 @@ class _Collected:
         if isinstance(item, pytest.Function):
             self.items.append(item)
 
-    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        if report.failed:
-            place = os.path.realpath(Path(str(self.config and self.config.rootpath)) / report.nodeid.split("::")[0])
-            self.problems[place] = _reason(str(report.longrepr))
+    def pytest_exception_interact(self, node: pytest.Collector, call: pytest.CallInfo[object]) -> None:
+        if call.excinfo is not None:
+            error = call.excinfo.value.__cause__ or call.excinfo.value
+            kind = "" if isinstance(error, LlmError | CassetteMiss) else f"{type(error).__name__}: "
+            self.problems[os.path.realpath(node.path)] = kind + str(error).partition("\n")[0]
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         self.interrupted = excinfo.type is KeyboardInterrupt
 
 
 def _reason(told: str) -> str:
-    """The line of a report that says why."""
+    """The line that says why pytest gave up."""
     lines = [line.strip() for line in told.splitlines() if line.strip()]
-    errors = [line.removeprefix("E").strip() for line in lines if line.startswith(("E  ", "ERROR"))]
+    errors = [line.removeprefix("E ").strip() for line in lines if line.startswith(("E  ", "ERROR"))]
     return (errors or lines[:1] or ["pytest collected nothing"])[0]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -119,14 +120,13 @@ def _last_run() -> tuple[Run | None, Path, str]:
 
 
 def _show(found: Differences, grade: Callable[[], Review], chosen: argparse.Namespace) -> None:
-    from rich.console import Console
+    from rich.console import Console, ConsoleDimensions
 
-    if hasattr(sys.stdout, "reconfigure"):  # an encoding that lacks a sign shall not end the review
-        sys.stdout.reconfigure(errors="backslashreplace")
     console = Console(highlight=False, markup=False, emoji=False)
-    if not console.is_terminal and "COLUMNS" not in os.environ:
-        console.width = PLAIN_WIDTH
-    if found.samples and console.is_terminal and sys.stdin.isatty() and not chosen.no_pager:
+    screen = console.is_terminal and not console.is_dumb_terminal
+    if not screen:
+        console.size = ConsoleDimensions(*shutil.get_terminal_size((PLAIN_WIDTH, 40)))
+    if found.samples and screen and sys.stdin.isatty() and not chosen.no_pager:
         from pytest_llm.cli.reviewing.keys import walk
 
         walk(console, found, grade, everything=chosen.all)

@@ -18,7 +18,9 @@ from pytest_llm.cli.reviewing.verdicts import Reviewed
 from pytest_llm.errors import GitError
 from pytest_llm.reports import visible
 
-KEYS = "n next   p previous   w only changed grades   o open file   r restore this case   q quit   ? help"
+KEYS = "n next   p previous   w changed grades   o open   r restore   q quit   ? help"
+"""Fits 80 columns."""
+
 HELP = """\
 n  →  enter   the next sample
 p  ←          the one before it
@@ -85,7 +87,9 @@ def walk(console: Console, found: Differences, grade: Callable[[], Review], *, e
             lines = sample_lines(one, f"{place.at + 1:,}/{len(shown):,}", review, console)
         lines = [part for line in lines for part in line.wrap(console, console.width, overflow="fold")]
         height = console.height - 3
-        _draw(console, lines[place.line : place.line + height], said or _status(place, lines, height))
+        below = len(lines) - place.line - height
+        notes = [f"{below} more lines: space"] * (below > 0) + ["only changed grades"] * place.changed_only
+        _draw(console, lines[place.line : place.line + height], said or KEYS, "   ".join(notes))
         key, said = read_key(), ""
         match key:
             case "q" | "":
@@ -108,17 +112,11 @@ def read_key() -> str:
     return str(readchar.readkey())
 
 
-def _status(place: Place, lines: Sequence[Text], height: int) -> str:
-    below = len(lines) - place.line - height
-    more = f"{below} more lines: space   " if below > 0 else ""
-    return f"{more}{'only changed grades   ' if place.changed_only else ''}{KEYS}"
-
-
-def _draw(console: Console, lines: Sequence[Text], status: str) -> None:
+def _draw(console: Console, lines: Sequence[Text], status: str, note: str = "") -> None:
     console.clear()
     for line in lines:
         console.print(line, soft_wrap=True)
-    console.print()
+    console.print(Text(note, style="dim"))
     console.print(Text(status, style="reverse"), end="\r", no_wrap=True, overflow="ellipsis")
 
 

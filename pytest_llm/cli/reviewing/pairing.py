@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from pytest_llm.cassettes import Exchange
 from pytest_llm.cassettes.document import Entry
 from pytest_llm.cassettes.staleness import difference, likeness
+from pytest_llm.cli.cassette_files import cassette_file
 from pytest_llm.cli.reviewing.outputs import Block, said
 from pytest_llm.cli.reviewing.repository import ChangedFile
 
@@ -165,7 +167,7 @@ class RequestChange:
 
     heading: str
     lines: str
-    #: By test, as `test_orders/test_extracts_the_order`, how many samples.
+    #: By test, as `test_orders.py::test_extracts_the_order`, how many samples.
     tests: Mapping[str, int]
 
     @property
@@ -186,8 +188,8 @@ def request_changes(samples: Iterable[Drawn]) -> list[RequestChange]:
 
 
 def test_of(path: str) -> str:
-    """The test whose cassette a file is: `cassettes/<module>/<test>/<case>.yaml`."""
-    return "/".join(path.split("/")[-3:-1])
+    """The test whose cassette a file is, as pytest writes it."""
+    return cassette_file(Path(path), Path()).test_id
 
 
 def case_of(path: str) -> str:

@@ -32,6 +32,8 @@ _COLOURS = {"worse": "red", "better": "blue", "changed": "yellow"}
 def overview(found: Differences) -> list[Text]:
     """What is compared, and what changed in the requests."""
     repository = found.repository
+    if not found.samples and not found.damaged:
+        return [Text(f"nothing differs: the cassettes are those of {visible(repository.ref)}")]
     at = f" ({repository.commit[:7]})" if repository.commit else ""
     files = len({one.file.path for one in found.samples})
     size = f"{_counted(len(found.samples), 'sample')} of {_counted(files, 'cassette')}"
@@ -211,10 +213,9 @@ def _marked(pieces: Sequence[Piece], sign: str, style: str) -> Text:
             case "note":
                 text.append(f"[{said}]", style="dim italic")
             case "differs":
-                # A mark around the blanks of a line end would be a mark around nothing.
-                core = said.rstrip()
-                text.append(sign.format(core) if core else said, style=style)
-                text.append(said[len(core) :] if core else "")
+                core = said.strip() or said  # blanks around words are no difference to a reader
+                head, _, tail = said.partition(core)
+                text.append(head).append(sign.format(core), style=style).append(tail)
     return text
 
 

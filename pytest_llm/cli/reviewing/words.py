@@ -17,9 +17,9 @@ MOST_WORDS = 1_500
 """Of more words, what differs is shown as one part: comparing takes the square of them."""
 
 _KEPT = 80
-# Blanks go with what is before them: as words of their own they would be the same everywhere, and match by chance.
+# Blanks go with what is after them: as words of their own they would be the same everywhere, and match by chance.
 # A date, a number or a name of several parts is one word.
-_WORD = re.compile(r"\w+(?:[-.,:/@']\w+)*\s*|[^\w\s]\s*|\s+")
+_WORD = re.compile(r"\s*\w+(?:[-.,:/@']\w+)*|\s*[^\w\s]|\s+")
 
 
 class Piece(NamedTuple):
@@ -33,8 +33,8 @@ def word_difference(before: str, now: str) -> tuple[list[Piece], list[Piece]]:
     """Both texts in pieces, those that differ marked; long ones are cut, with the number of characters left out.
 
     >>> word_difference("due the 6 of May", "due tomorrow")
-    ([Piece(kind='same', text='due '), Piece(kind='differs', text='the 6 of May')], [Piece(kind='same', text='due '), \
-Piece(kind='differs', text='tomorrow')])
+    ([Piece(kind='same', text='due'), Piece(kind='differs', text=' the 6 of May')], [Piece(kind='same', text='due'), \
+Piece(kind='differs', text=' tomorrow')])
     """
     old, new = _WORD.findall(before), _WORD.findall(now)
     left: list[Piece] = []
