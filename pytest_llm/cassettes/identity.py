@@ -35,6 +35,9 @@ MODEL_ENDPOINTS = (
     "audio/speech",
     "audio/transcriptions",
     "rerank",
+    # With their version: an application under test may well have a path /models or /files of its own.
+    "v1/models",
+    "v1/files",
 )
 SECRET_QUERY_KEYS = frozenset(
     {"key", "api_key", "api-key", "apikey", "access_token", "token", "sig", "signature", "code", "x-amz-signature"}

@@ -74,9 +74,13 @@ def _exchanges(results: Sequence[Result]) -> str:
     told = sum(bool(one.replayed or one.recorded or one.asked) for one in results)
     if not known:
         return ", ".join(words)
-    partly = "" if len(known) == told else f" in {len(known)} of {told} items"
+    partly = "" if len(known) == told else f" (told for {len(known)} of {told} items)"
     costs = [one.cost_usd for one in results if one.cost_usd is not None]
-    money = f"   ${sum(costs):.4f}{'' if len(costs) == told else f' in {len(costs)} of {told} items'}" if costs else ""
+    money = (
+        f"   ${sum(costs):.4f}{'' if len(costs) == told else f' (known for {len(costs)} of {told} items)'}"
+        if costs
+        else ""
+    )
     return f"{', '.join(words)}   {compact(sum(known))} tokens{partly}{' when recorded' if not asked else ''}{money}"
 
 

@@ -104,11 +104,11 @@ TOKENS = {"total_tokens": 12}
         ),
         (
             [item("a", usage=TOKENS), item("b"), item("c", replayed=0)],
-            "2 exchanges replayed, nothing asked   12 tokens in 1 of 2 items when recorded",
+            "2 exchanges replayed, nothing asked   12 tokens (told for 1 of 2 items) when recorded",
         ),
         (
             [item("a", usage={"prompt_tokens": 5}), item("b", usage={"total_tokens": 0})],
-            "2 exchanges replayed, nothing asked   0 tokens in 1 of 2 items when recorded",
+            "2 exchanges replayed, nothing asked   0 tokens (told for 1 of 2 items) when recorded",
         ),
         ([item("a", usage={"prompt_tokens": 5})], "1 exchange replayed, nothing asked"),
     ],
@@ -287,7 +287,9 @@ def test_compact(number, text):
 def test_money_is_told_where_prices_are_known():
     priced = {"usage": {"total_tokens": 7}, "cost_usd": 0.5}
     assert told(item("a", **priced), item("b", **priced)).endswith("14 tokens when recorded   $1.0000")
-    assert told(item("a", **priced), item("b")).endswith(" in 1 of 2 items when recorded   $0.5000 in 1 of 2 items")
+    assert told(item("a", **priced), item("b")).endswith(
+        " (told for 1 of 2 items) when recorded   $0.5000 (known for 1 of 2 items)"
+    )
 
 
 def test_what_has_drifted_is_named():
