@@ -55,6 +55,8 @@ class CollectedTests:
     items: dict[tuple[str, int], pytest.Function] = field(default_factory=dict)
     #: Why a test file was not collected.
     problems: dict[str, str] = field(default_factory=dict)
+    #: Whether a test function can assert nothing.
+    empty: dict[object, bool] = field(default_factory=dict)
     recordings: Recordings | None = None
     clients: Clients | None = None
 
@@ -66,7 +68,7 @@ class CollectedTests:
     def replayed(self, cassette: str, sample: int) -> Replayed:
         """The grades of what the cassette holds now. Raises NotGraded."""
         opened = self._opened(cassette, sample)
-        return _judged(opened, opened.respond)
+        return self._judged(opened, opened.respond)
 
     def regraded(self, cassette: str, sample: int, replies: Iterable[StoredReply]) -> Replayed:
         """The grades of other replies, in the order in which the prompt asks. Raises NotGraded."""
@@ -78,7 +80,7 @@ class CollectedTests:
                 raise NotGraded("the recording has fewer replies than the prompt asks for now")
             return stored_reply(reply, opened.recorder.shown)
 
-        return _judged(opened, lambda: opened.respond(send))
+        return self._judged(opened, lambda: opened.respond(send))
 
     def _opened(self, cassette: str, sample: int) -> OpenItem:
         """The item as it is while it runs, without running it. Raises NotGraded where it cannot be judged so."""
@@ -102,6 +104,32 @@ class CollectedTests:
             version=lambda: None,
             fixtures=list,
             prices=self.recordings.prices,
+        )
+
+    def _judged(self, opened: OpenItem, respond: Callable[[], object]) -> Replayed:
+        told = io.StringIO()  # what graders print belongs to a test run
+        try:
+            with closed_network() as stopped, contextlib.redirect_stdout(told), contextlib.redirect_stderr(told):
+                respond()
+                opened.judge()
+        except CassetteMiss as miss:
+            raise NotGraded(str(miss).partition("\n")[0]) from miss
+        except NotGraded:
+            raise
+        # Of a schema that is a user's function, for one; or pytest.fail in a grader.
+        except (Exception, SystemExit, pytest.fail.Exception, pytest.skip.Exception) as error:
+            why = str(error).partition("\n")[0]
+            raise NotGraded(why if isinstance(error, LlmError) else f"{type(error).__name__}: {why}") from error
+        if stopped:  # the grader may have swallowed it
+            raise NotGraded(stopped[0])
+        function = opened.item.function
+        if function not in self.empty:
+            self.empty[function] = has_empty_body(function)
+        decides = opened.outcome == "failed" or self.empty[function]
+        return Replayed(
+            outcome=opened.outcome if decides else None,
+            grades=tuple(opened.grades),
+            exchanges=tuple(opened.recorder.exchanges),
         )
 
 
@@ -178,28 +206,6 @@ def _reason(told: str) -> str:
     lines = [line.strip() for line in told.splitlines() if line.strip()]
     errors = [line.removeprefix("E ").strip() for line in lines if line.startswith(("E  ", "ERROR"))]
     return (errors or lines[:1] or ["pytest collected nothing"])[0]
-
-
-def _judged(opened: OpenItem, respond: Callable[[], object]) -> Replayed:
-    try:
-        with closed_network() as stopped:
-            respond()
-            opened.judge()
-    except CassetteMiss as miss:
-        raise NotGraded(str(miss).partition("\n")[0]) from miss
-    except NotGraded:
-        raise
-    except Exception as error:  # of a schema that is a user's function, for one
-        told = str(error).partition("\n")[0]
-        raise NotGraded(told if isinstance(error, LlmError) else f"{type(error).__name__}: {told}") from error
-    if stopped:  # the grader may have swallowed it
-        raise NotGraded(stopped[0])
-    decides = opened.outcome == "failed" or has_empty_body(opened.item.function)
-    return Replayed(
-        outcome=opened.outcome if decides else None,
-        grades=tuple(opened.grades),
-        exchanges=tuple(opened.recorder.exchanges),
-    )
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import json
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -112,7 +113,7 @@ def difference(before: RequestRecord, after: RequestRecord) -> tuple[str, str]:
             continue
         label = _label(path, after if path in new else before)
         if isinstance(was, str) and isinstance(now, str) and ("\n" in was + now or len(was + now) > LONGEST_LINE // 2):
-            lines = list(_line_difference(was, now))
+            lines = _line_difference(was, now)
             removed, added = (sum(line.startswith(sign) for line in lines) for sign in "-+")
             headings.append(f"{label} −{removed} +{added}")
             blocks.append("\n".join([f"{label}:", *lines]))
@@ -123,11 +124,10 @@ def difference(before: RequestRecord, after: RequestRecord) -> tuple[str, str]:
     return ", ".join(headings), "\n".join(blocks)
 
 
-def _line_difference(was: str, now: str) -> Iterator[str]:
-    for line in difflib.ndiff(was.splitlines(), now.splitlines()):
-        if line[:1] != "?":
-            shown = line.rstrip()
-            yield shown if len(shown) <= LONGEST_LINE else f"{shown[:LONGEST_LINE]}…"
+@functools.lru_cache(maxsize=16)  # the same edit makes hundreds of cases stale
+def _line_difference(was: str, now: str) -> tuple[str, ...]:
+    lines = (line.rstrip() for line in difflib.ndiff(was.splitlines(), now.splitlines()) if line[:1] != "?")
+    return tuple(line if len(line) <= LONGEST_LINE else f"{line[:LONGEST_LINE]}…" for line in lines)
 
 
 def _label(path: str, request: RequestRecord) -> str:

@@ -24,10 +24,9 @@ class Terminal:
         if self._pid == 0:
             fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
             os.chdir(cwd)
-            for name in ("LINES", "COLUMNS"):
-                os.environ.pop(name, None)
-            os.environ.update({"TERM": "xterm", **env})
-            os.execv(command[0], [str(one) for one in command])
+            # As Python knows it: readline has put a size of its own into that of the process.
+            kept = {name: value for name, value in os.environ.items() if name not in ("LINES", "COLUMNS")}
+            os.execve(command[0], [str(one) for one in command], {**kept, "TERM": "xterm", **env})
 
     def __enter__(self):
         return self

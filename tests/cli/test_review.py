@@ -537,6 +537,17 @@ CASES =""",
     assert server.paths == []
 
 
+@pytest.mark.parametrize("end", ["pytest.fail('no')", "raise SystemExit(3)", "pytest.skip('not today')"])
+def test_a_grader_that_prints_and_ends_the_test_does_not_end_the_review(project, end):
+    grader = f"def stern(output):\n    print('PRINTED')\n    {end}\nCASES ="
+    write_answers(project, {"France": "Paris"})
+    project.write("test_it.py", TEST.replace("CASES =", grader).replace("[equals_expected()]", "[stern]"))
+    commit(project.path)
+    project.write(f"{FOLDER}/france.yaml", cassette((asked("France"), {"1": chat("Lyon")})))
+    (sample,) = document(project)["samples"]
+    assert sample["before"]["why_not_known"].partition(": ")[0] in ("Failed", "SystemExit", "Skipped")
+
+
 def test_graders_of_all_kinds_grade_again(project):
     """Coroutines too, though an event loop has sockets of its own; a schema; a score."""
     test = TEST.replace(

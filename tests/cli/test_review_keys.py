@@ -137,7 +137,7 @@ def test_a_long_sample_is_read_page_by_page(project):
         terminal.press(" ", "line 20")
         terminal.press(" ", "line 40")
         terminal.press(" ", "line 59")
-        assert "line 40" in terminal.press("k", "line 58")
+        assert "line 42" in terminal.press("k", "line 58")
     assert "line 59" in project.command("review", "--no-pager").stdout.str()
 
 
