@@ -72,7 +72,7 @@ def pytest_collection_modifyitems(items):
         if "integration" in item.path.parts:
             item.add_marker(pytest.mark.llm)
 """
-MODELS = 19
+MODELS = 20
 """Tests of the repository that ask models."""
 OTHERS = 8
 

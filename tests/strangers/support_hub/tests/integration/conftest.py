@@ -1,7 +1,12 @@
 import pytest
 
-from support_hub.clients import get_anthropic
+from support_hub.clients import get_anthropic, get_openai
 from support_hub.knowledge import KnowledgeBase
+
+
+@pytest.fixture(scope="session")
+def openai_client():
+    return get_openai()
 
 
 @pytest.fixture(scope="session")
