@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
+from urllib.parse import urlsplit
 
 from pytest_llm.cassettes import store
 from pytest_llm.cassettes.document import Entry, StoredReply, body_of, check_unedited
@@ -310,6 +311,8 @@ def _told(why: Miss, request: RequestRecord, slot: str, shown: str) -> str:
         case "missing" | "no cassette":
             head = f"no recording for this request: {what}, sample {slot}"
             fix = "record it   pytest --llm-record"
+            if host := urlsplit(str(request["url"])).hostname:  # of a model endpoint it is left out
+                fix += f"\n  let it pass ini llm_ignore_hosts = {host}"
     return f"{head}\n  recording   {shown}{' (no such file)' if why.kind == 'no cassette' else ''}\n  {fix}"
 
 

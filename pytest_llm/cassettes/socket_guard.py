@@ -31,7 +31,8 @@ class SocketGuard:
         for name in ("connect", "connect_ex"):
             replaced = self._connecting(getattr(socket.socket, name))
             self._patches.enter_context(mock.patch.object(socket.socket, name, replaced))
-        self._patches.enter_context(mock.patch.object(socket, "getaddrinfo", self._resolving(socket.getaddrinfo)))
+        for name in ("getaddrinfo", "gethostbyname"):
+            self._patches.enter_context(mock.patch.object(socket, name, self._resolving(getattr(socket, name))))
 
     def leave(self) -> None:
         """Step aside."""
@@ -51,18 +52,20 @@ class SocketGuard:
         return guarded
 
     def _resolving(self, resolve: Callable[..., Any]) -> Callable[..., Any]:
-        def guarded(host: Any, port: Any, *args: Any, **kwargs: Any) -> Any:
+        def guarded(host: Any, *args: Any, **kwargs: Any) -> Any:
             name = host.decode() if isinstance(host, bytes) else host
             if name:
-                self._check(name, port, f"a look-up of {name}")
-            found = resolve(host, port, *args, **kwargs)
-            self._resolved.update(str(address[0]) for *_, address in found)
+                self._check(name, args[0] if args else None, f"a look-up of {name}")
+            found = resolve(host, *args, **kwargs)
+            addresses = [found] if isinstance(found, str) else [address[0] for *_, address in found]
+            self._resolved.update(map(str, addresses))
             return found
 
         return guarded
 
     def _check(self, host: str, port: Any, what: str) -> None:
-        if is_loopback(host) or self._router.hosts.ignores(host, port if isinstance(port, int) else None):
+        known = is_loopback(host) or host == socket.gethostname()
+        if known or self._router.hosts.ignores(host, port if isinstance(port, int) else None):
             return
         miss = CassetteMiss(
             f"{what} was stopped: a replay uses no network, and only HTTP is recorded\n"

@@ -45,7 +45,7 @@ def test_it(llm_calls):
     assert len(project.server.paths) == 6
 
 
-@pytest.mark.parametrize("client", ["urllib", "socket", "look-up", "asyncio", "httpx2", "requests"])
+@pytest.mark.parametrize("client", ["urllib", "socket", "look-up", "old look-up", "asyncio", "httpx2", "requests"])
 def test_a_host_that_was_never_recorded_is_refused_in_replay_whatever_the_way(project, client):
     project.write(
         "test_it.py",
@@ -56,6 +56,7 @@ WAYS = {
     "urllib": lambda: urllib.request.urlopen("https://api.invalid/x"),
     "socket": lambda: socket.create_connection(("203.0.113.7", 443), timeout=2),
     "look-up": lambda: socket.getaddrinfo("api.invalid", 443),
+    "old look-up": lambda: socket.gethostbyname("api.invalid"),
     "asyncio": lambda: asyncio.run(asyncio.open_connection("api.invalid", 443)),
     "httpx2": lambda: httpx2.get("https://api.invalid/x"),
     "requests": lambda: requests.get("https://api.invalid/x"),
@@ -79,8 +80,7 @@ def test_it(swallowed, llm_calls):
         else "*was stopped: a replay uses no network*"
     )
     result.stdout.fnmatch_lines([told, told])
-    if not http:
-        result.stdout.fnmatch_lines(["*llm_ignore_hosts = *"])
+    result.stdout.fnmatch_lines(["*llm_ignore_hosts = *"])
     assert "interception.py" not in result.stdout.str() and "socket_guard.py" not in result.stdout.str()
 
 
@@ -113,6 +113,10 @@ def test_a_database_on_loopback_under_test(llm_calls, tmp_path, monkeypatch):
         thread.join()
 
 @pytest.mark.llm
+def test_the_machine_itself(llm_calls):
+    assert socket.gethostbyname(socket.gethostname())
+
+@pytest.mark.llm
 def test_ignored(llm_calls):
     with pytest.raises(socket.gaierror):
         socket.getaddrinfo("telemetry.invalid", 443)
@@ -122,9 +126,9 @@ def test_unmarked():
         socket.getaddrinfo("other.invalid", 443)
 """,
     )
-    project.run("-o", "llm_ignore_hosts=*.invalid").assert_outcomes(passed=3)
-    project.run("-o", "llm_ignore_hosts=telemetry.invalid").assert_outcomes(passed=3)
-    project.run().assert_outcomes(passed=2, failed=1)
+    project.run("-o", "llm_ignore_hosts=*.invalid").assert_outcomes(passed=4)
+    project.run("-o", "llm_ignore_hosts=telemetry.invalid").assert_outcomes(passed=4)
+    project.run().assert_outcomes(passed=3, failed=1)
 
 
 def test_an_application_in_process_is_never_intercepted_but_what_it_asks_is(project, serve):
