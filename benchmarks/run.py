@@ -15,6 +15,7 @@ from breakdown import measure_breakdown
 from entering import measure_entering
 from growth import measure_growth
 from replay import measure_replay
+from reviewing import measure_reviewing
 from table import machine, put, versions
 from unused import measure_unused
 from workload import BARE, CACHE, CASSETTER, OURS, OURS_BY_CLIENT, PYTEST_RECORDING, Subject, package_edition
@@ -36,6 +37,9 @@ class Sizes:
     openings: int
     #: How often each size is run.
     growth: Mapping[int, int]
+    #: How many changed cases are reviewed, and how often.
+    reviewed: tuple[int, ...]
+    reviews: int
 
 
 FULL = Sizes(
@@ -47,6 +51,8 @@ FULL = Sizes(
     subjects=(BARE, OURS, OURS_BY_CLIENT, PYTEST_RECORDING, CASSETTER),
     openings=2000,
     growth={1: 9, 100: 9, 1000: 5, 10_000: 2},
+    reviewed=(20, 200, 2000),
+    reviews=7,
 )
 # Others are left out: their virtualenvs take longer than all of it.
 QUICK = Sizes(
@@ -58,6 +64,8 @@ QUICK = Sizes(
     subjects=(BARE, OURS, OURS_BY_CLIENT),
     openings=200,
     growth={1: 2, 20: 2, 100: 2, 200: 1},
+    reviewed=(20,),
+    reviews=2,
 )
 
 BENCHMARKS: dict[str, Callable[[Sizes], str]] = {
@@ -65,6 +73,7 @@ BENCHMARKS: dict[str, Callable[[Sizes], str]] = {
     "replay": lambda sizes: measure_replay(sizes.subjects, sizes.cases, sizes.repeats),
     "entering": lambda sizes: measure_entering(sizes.repeats, sizes.openings),
     "growth": lambda sizes: measure_growth(sizes.growth, sizes.cases),
+    "review": lambda sizes: measure_reviewing(sizes.reviewed, sizes.reviews),
     "breakdown": lambda sizes: measure_breakdown(sizes.cases),
 }
 LIBRARIES = ("pytest", "pydantic", "PyYAML", "pytest-recording", "cassetter", "vcrpy", "openai", "httpx2")

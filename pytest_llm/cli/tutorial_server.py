@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import itertools
 import json
 import os
@@ -59,12 +60,11 @@ def serve(chosen: argparse.Namespace) -> int:
     except (OSError, OverflowError) as error:
         fix = {"take another": "pytest-llm tutorial-server --port 0, and write its address into the prompt's base_url"}
         raise OptionError(f"port {chosen.port} cannot be taken: {error}", fix=fix) from error
-    with server:
+    with contextlib.suppress(KeyboardInterrupt), server:
+        # Ctrl-C may come as soon as it is named.
         print(f"the tutorial's endpoint: {address(server.server_address[1])}\n{SCRIPT}\nCtrl-C ends it.", flush=True)
-        try:
-            server.serve_forever()
-        except KeyboardInterrupt:
-            print()
+        server.serve_forever()
+    print()
     return 0
 
 

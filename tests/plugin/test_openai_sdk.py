@@ -227,7 +227,10 @@ class TestChild(TestPlain): ...
     result = project.run()
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(
-        ["ERROR: test_it.py::TestIt::test_it", "a unittest.TestCase, and a test that is marked after*neither cases nor samples"]
+        [
+            "ERROR: test_it.py::TestIt::test_it",
+            "a unittest.TestCase, and a test that is marked after*neither cases nor samples",
+        ]
     )
 
 

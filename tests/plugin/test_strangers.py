@@ -237,6 +237,7 @@ def test_an_edited_prompt_makes_its_tests_stale_and_only_its_requests_are_asked_
     assert f"{items} stale, one change: system message −1 +1" in ran.output
     assert f"- {before}" in ran.output
     assert f"+ {after}" in ran.output
+    assert not re.search(r"(triage|_ask) failed \(", ran.output), "the application's retries saw the miss"
 
     with ModelServer(replies=SCRIPT).running() as server:
         run(repo, "--llm-record", server=server).all_passed(MODELS + OTHERS)
