@@ -49,9 +49,9 @@ class Controller:
 
         try:
             state = store.state_folder(self._settings.state)
-            store.replace(state / LAST_RUN, write_run(self.run))
+            store.replace(state / LAST_RUN, write_run(self.run).encode())
             if self._settings.json_file is not None:
-                store.replace(self._settings.json_file, json_report(self.run))
+                store.replace(self._settings.json_file, json_report(self.run).encode())
             if self._settings.records and not self._settings.changes:
                 self._drop_unused()  # with --llm-set it is an experiment beside the prompt as it is
         except (LlmError, OSError) as error:

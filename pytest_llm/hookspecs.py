@@ -36,6 +36,6 @@ def pytest_llm_async_client(config: pytest.Config, prompt: Prompt) -> AsyncOpenA
 def pytest_llm_normalize(request: dict[str, Any]) -> None:
     """Take out of a request what is noise: what differs from run to run and does not affect the answer.
 
-    `request` has "method", "url", and the body under "body" (JSON), "text", "base64" or "multipart"; edit it in place.
-    What is left is compared, stored and shown; what is sent stays as it is.
+    `request` has "method", "url", and the body under "body" (JSON), "text", "multipart" or, of what is no text,
+    "sha256"; edit it in place. What is left is compared, stored and shown; what is sent stays as it is.
     """

@@ -6,7 +6,7 @@
     identity: <sha256 of the request>
     request: {method, url, body}
     responses:
-      - {slot, number, status, latency_ms, headers, json | stream | text | base64}
+      - {slot, number, status, latency_ms, headers, json | stream | text | base64 | file}
     ---
     end: <number of requests>
 
@@ -20,24 +20,25 @@ import functools
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pytest_llm.cassettes import streams
+from pytest_llm.cassettes.aside import Fetch, put_back, set_aside
 from pytest_llm.cassettes.identity import RULES, RequestRecord, identity_of
 from pytest_llm.cassettes.plain_yaml import read_plain
 from pytest_llm.errors import CassetteCorrupt
 from pytest_llm.schemas import JSON, load_json
 
 VERSION = 1
-BODIES = ("json", "stream", "text", "base64")
+BODIES = ("json", "stream", "text", "base64", "file")
 _OTHER_BREAKS = re.compile("[\r\x85\u2028\u2029\ufeff]")
 RESTORE = {"restore": "git checkout -- {path}", "or ask again": "delete the file, then pytest --llm-record"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredReply:
-    """One reply as it is kept. `body` has one of the keys `BODIES`, or is empty."""
+    """One reply as it is kept. `body` has one of the keys `BODIES`, or is empty; in memory nothing of it is aside."""
 
     slot: str
     #: Its place among the replies to this request in this slot, from 1.
@@ -62,6 +63,19 @@ class Entry:
     replies: dict[tuple[str, int], StoredReply] = field(default_factory=dict)
 
 
+def apart(entries: Iterable[Entry], stem: str) -> tuple[list[Entry], dict[str, bytes]]:
+    """The entries as they stand in a cassette, and the files beside it, by names that begin with the stem."""
+    stored, files = [], dict[str, bytes]()
+    for entry in entries:
+        replies = {}
+        for place, reply in entry.replies.items():
+            body, aside = set_aside(reply.body, stem)
+            files |= aside
+            replies[place] = replace(reply, body=body)
+        stored.append(Entry(entry.identity, entry.request, replies))
+    return stored, files
+
+
 def write(entries: Iterable[Entry]) -> str:
     """The text of a cassette file."""
     documents: list[JSON] = [{"version": VERSION, "rules": RULES}]
@@ -80,8 +94,12 @@ def _document(entry: Entry) -> JSON:
     return {"identity": entry.identity, "request": entry.request, "responses": responses}
 
 
-def read(text: str, path: str) -> dict[str, Entry]:
-    """The entries of a cassette file, by identity.
+def _no_file(name: str) -> bytes:
+    raise FileNotFoundError(name)
+
+
+def read(text: str, path: str, fetch: Fetch = _no_file) -> dict[str, Entry]:
+    """The entries of a cassette file, by identity; `fetch` gives what is set aside.
 
     Raises CassetteCorrupt for a file that is cut, mangled, in conflict, or from a newer version.
     """
@@ -102,10 +120,10 @@ def read(text: str, path: str) -> dict[str, Entry]:
     *body, end = documents[1:] or [None]
     if end != {"end": len(body)}:
         raise _corrupt(f"the cassette is cut: {len(body)} requests, and no last document that says so", path)
-    return {entry.identity: entry for entry in (_entry(document, path) for document in body)}
+    return {entry.identity: entry for entry in (_entry(document, path, fetch) for document in body)}
 
 
-def _entry(document: JSON, path: str) -> Entry:
+def _entry(document: JSON, path: str, fetch: Fetch) -> Entry:
     try:
         identity, request = document["identity"], document["request"]
         if not isinstance(identity, str) or not isinstance(request, dict):
@@ -113,20 +131,26 @@ def _entry(document: JSON, path: str) -> Entry:
         entry = Entry(identity, request)
         for item in document["responses"]:
             body = {kind: item[kind] for kind in BODIES if kind in item}
+            if len(body) > 1:
+                raise ValueError(f"a response has {' and '.join(body)}")
+            if "aside" in item:
+                body["aside"] = item["aside"]
             reply = StoredReply(
                 slot=item["slot"],
                 number=item["number"],
                 status=item["status"],
                 latency_ms=item.get("latency_ms"),
                 headers=item["headers"],
-                body=body,
+                body=put_back(body, fetch),
             )
-            if len(body) > 1 or (reply.slot, reply.number) in entry.replies:
+            if (reply.slot, reply.number) in entry.replies:
                 raise _corrupt(f"response {reply.slot} number {reply.number} occurs twice", path)
             entry.replies[reply.slot, reply.number] = reply
             _ = reply.order  # raises where slot or number are not what they should be
-            if "stream" in body:
-                streams.unpacked(body["stream"])  # raises where it is no stream
+            if "stream" in reply.body or "base64" in reply.body:
+                content_of(reply.body)  # raises where it is neither
+    except OSError as error:
+        raise _corrupt(f"a file beside the cassette cannot be read: {error}", path) from error
     except (LookupError, TypeError, AttributeError, ValueError, RecursionError) as error:
         raise _corrupt(f"a document of the cassette is mangled: {type(error).__name__} {error}", path) from error
     return entry
@@ -203,7 +227,7 @@ def body_of(content: bytes, content_type: str) -> dict[str, JSON]:
             tree, _ = load_json(text, "strict")
         except ValueError:
             return {"text": text}
-        if _reads_back(tree):
+        if _reads_back(set_aside({"json": tree}, "")[0]):
             return {"json": tree}
     if "event-stream" in content_type:
         items = streams.packed(text)
@@ -219,7 +243,7 @@ def content_of(body: Mapping[str, JSON]) -> bytes:
     if "stream" in body:
         return streams.unpacked(body["stream"]).encode()
     if "base64" in body:
-        return base64.b64decode(body["base64"])
+        return base64.b64decode(body["base64"], validate=True)
     return str(body.get("text", "")).encode()
 
 

@@ -2,8 +2,9 @@
 
 Rules, version 1: method; address (of a model endpoint only the end of its path, so that what was recorded at one
 replays at any other; elsewhere scheme, host and path); the query, sorted, without keys that carry secrets; the body
-(JSON: key order and white space do not matter, 1.0 is 1; several parts: without their boundary). Nothing of the
-environment; of the headers only what the content type says of the body.
+(JSON: key order and white space do not matter, 1.0 is 1, the base64 of a picture stands as its digest, a signed address
+without its signature; several parts: without their boundary; what is no text: its digest). Nothing of the environment;
+of the headers only what the content type says of the body.
 """
 
 from __future__ import annotations
@@ -16,13 +17,13 @@ from collections.abc import Mapping
 from typing import TypeAlias
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-from pytest_llm.cassettes.multipart import parts_of
+from pytest_llm.cassettes.multipart import digest_of, parts_of
 from pytest_llm.schemas import JSON, load_json
 
 RULES = 1
 
 RequestRecord: TypeAlias = Mapping[str, JSON]
-"""`{"method", "url", "body" | "multipart" | "text" | "base64"}`: a request as it is compared, shown and stored."""
+"""`{"method", "url", "body" | "multipart" | "text" | "sha256"}`: a request as it is compared, shown and stored."""
 
 MODEL_ENDPOINTS = (
     "chat/completions",
@@ -75,13 +76,14 @@ def without_secrets(url: str) -> str:
     """
     parts = urlsplit(url)
     query = parse_qsl(parts.query, keep_blank_values=True)
-    kept = urlencode([(key, value) for key, value in query if key.lower() not in SECRET_QUERY_KEYS])
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query=kept))
+    kept = [(key, value) for key, value in query if key.lower() not in SECRET_QUERY_KEYS]
+    told = parts.query if kept == query else urlencode(kept)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query=told))
 
 
 def model_record(endpoint: str, body: Mapping[str, JSON]) -> RequestRecord:
     """A declared prompt's request in the form that it has on the wire, without going there."""
-    return {"method": "POST", "url": endpoint, "body": body}
+    return {"method": "POST", "url": endpoint, "body": _plain(body)}
 
 
 def _body(body: bytes, content_type: str) -> dict[str, JSON]:
@@ -92,14 +94,60 @@ def _body(body: bytes, content_type: str) -> dict[str, JSON]:
     try:
         text = body.decode()
     except UnicodeDecodeError:
-        return {"base64": base64.b64encode(body).decode()}
+        return digest_of(body)
     try:
         found, _ = load_json(text, "strict")
         json.dumps(found, ensure_ascii=False).encode()  # a lone surrogate is JSON, but no file can hold it unescaped
     except ValueError:
         return {"text": text}
     # A body that is a bare number or text is not an API's JSON, and must read back as it was.
-    return {"body": found} if isinstance(found, dict | list) else {"text": text}
+    return {"body": _plain(found)} if isinstance(found, dict | list) else {"text": text}
+
+
+SHORTEST_BASE64 = 256
+"""Characters; what is shorter is shown as it is."""
+
+_BASE64 = re.compile(r"(?:data:[^,\s]{0,200};base64,)?[A-Za-z0-9+/_\-\r\n]+={0,2}\s*\Z")
+_LINKS = frozenset({"url", "uri", "image_url", "file_url", "file_uri"})
+
+
+def _plain(value: JSON, key: str = "") -> JSON:
+    """A body without what is not for reading, and differs where nothing else does."""
+    kind = type(value)
+    if kind is dict:
+        return {name: _plain(item, name) for name, item in value.items()}
+    if kind is list:
+        return [_plain(item) for item in value]
+    if kind is not str:
+        return value
+    if len(value) >= SHORTEST_BASE64 and _BASE64.match(value):
+        return _without_base64(value)
+    return without_secrets(value) if key in _LINKS and "?" in value and value.startswith("http") else value
+
+
+def _without_base64(text: str) -> str:
+    """A text of base64 with the digest of what it holds; any other text as it is.
+
+    Text in base64 is left alone: it is shown nowhere else. So is what has no capitals, small letters and digits, as no
+    picture's base64 does.
+    """
+    head, comma, code = text.rpartition(",")
+    if not all(re.search(kind, code) for kind in ("[A-Z]", "[a-z]", "[0-9]")):
+        return text
+    code = re.sub(r"\s", "", code).translate(_URL_SAFE).rstrip("=")
+    try:
+        content = base64.b64decode(code + "=" * (-len(code) % 4), validate=True)
+    except ValueError:
+        return text
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        digest = digest_of(content)
+        return f"{head}{comma}<{digest['bytes']} bytes, sha256 {digest['sha256']}>"
+    return text
+
+
+_URL_SAFE = str.maketrans("-_", "+/")
 
 
 def identity_of(record: RequestRecord) -> str:

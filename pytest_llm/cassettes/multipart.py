@@ -52,4 +52,9 @@ def _content(content: bytes) -> dict[str, JSON]:
             return {"text": content.decode()}
     except UnicodeDecodeError:
         pass
+    return digest_of(content)
+
+
+def digest_of(content: bytes) -> dict[str, JSON]:
+    """What stands in a request for content that is no text: its digest tells it apart, its length says what it was."""
     return {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}

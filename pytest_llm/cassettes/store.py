@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from pytest_llm.cassettes.document import Entry, StoredReply, check_unedited, read, write
+from pytest_llm.cassettes.aside import FOLDER, Fetch
+from pytest_llm.cassettes.document import Entry, StoredReply, apart, check_unedited, read, write
 from pytest_llm.cassettes.identity import RequestRecord, identity_of
 from pytest_llm.errors import CassetteCorrupt, LlmError
 
@@ -24,7 +26,12 @@ def load(path: Path, shown: str = "") -> dict[str, Entry] | None:
         return None
     except (OSError, UnicodeDecodeError) as error:
         raise CassetteCorrupt(f"the cassette cannot be read: {error}", where=shown) from error
-    return read(text, shown)
+    return read(text, shown, beside(path))
+
+
+def beside(path: Path) -> Fetch:
+    """Gives what is set aside of a cassette."""
+    return lambda name: (path.parent / FOLDER / name).read_bytes()
 
 
 class Shelf:
@@ -88,19 +95,31 @@ def _rewrite(path: Path, change: Callable[[dict[str, Entry]], dict[str, Entry]],
     with FileLock(lock):
         before = load(path) or {}
         check_unedited(before.values(), str(path))
-        text = write(change(before).values())
-        if not path.exists() or path.read_text(encoding="utf-8") != text:
-            replace(path, text)
+        _put(path, *apart(change(before).values(), path.stem))
 
 
-def replace(path: Path, text: str) -> None:
-    """Write a file so that at any moment either the old or the new text is there. Raises LlmError."""
+def _put(path: Path, entries: list[Entry], files: Mapping[str, bytes]) -> None:
+    """Write a cassette whose files are there before it names them, and go after it has."""
+    folder = path.parent / FOLDER
+    for name, content in files.items():
+        if not (folder / name).exists():  # the name has its digest
+            replace(folder / name, content)
+    text = write(entries).encode()
+    if not path.exists() or path.read_bytes() != text:
+        replace(path, text)
+    for old in folder.glob(f"{glob.escape(path.stem)}.{'?' * 16}.*"):
+        if old.name not in files:
+            old.unlink(missing_ok=True)
+
+
+def replace(path: Path, content: bytes) -> None:
+    """Write a file so that at any moment either the old or the new content is there. Raises LlmError."""
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=path.parent)
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         mask = os.umask(0)

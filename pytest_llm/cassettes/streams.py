@@ -22,9 +22,9 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
+from pytest_llm.cassettes.places import Path, steps_of, value_at, with_value
 from pytest_llm.schemas import JSON, load_json, pointer
 
-_Path: TypeAlias = tuple[str | int, ...]
 _Event: TypeAlias = tuple[str, JSON]
 """The lines before the data, and the data."""
 
@@ -114,7 +114,7 @@ def _event(block: str) -> _Event | None:
     return ("\n".join(head), data) if isinstance(data, dict) else None
 
 
-def _run(blocks: list[_Event | str], start: int) -> tuple[int, Mapping[_Path, str]]:
+def _run(blocks: list[_Event | str], start: int) -> tuple[int, Mapping[Path, str]]:
     """How many events from here on are equal but for some fields; and these, each with "text" or "number"."""
     fields = _step(blocks, start)
     if fields is None or "text" not in fields.values():
@@ -126,18 +126,18 @@ def _run(blocks: list[_Event | str], start: int) -> tuple[int, Mapping[_Path, st
     return end - start + 1, fields
 
 
-def _step(blocks: list[_Event | str], at: int) -> Mapping[_Path, str] | None:
+def _step(blocks: list[_Event | str], at: int) -> Mapping[Path, str] | None:
     """The fields in which an event differs from the one before it; None where it does in something else too."""
     if at + 1 == len(blocks):
         return None
     before, after = blocks[at], blocks[at + 1]
     if isinstance(before, str) or isinstance(after, str) or before[0] != after[0]:
         return None
-    found: dict[_Path, str] = {}
+    found: dict[Path, str] = {}
     return found if _compare(before[1], after[1], (), found) else None
 
 
-def _compare(before: JSON, after: JSON, path: _Path, found: dict[_Path, str]) -> bool:
+def _compare(before: JSON, after: JSON, path: Path, found: dict[Path, str]) -> bool:
     """Whether two values differ only in texts and in numbers that rise by one; `found` is told which."""
     if type(before) is not type(after):
         return False
@@ -159,7 +159,7 @@ def _compare(before: JSON, after: JSON, path: _Path, found: dict[_Path, str]) ->
     return path in found
 
 
-def _item(events: list[_Event], fields: Mapping[_Path, str]) -> JSON:
+def _item(events: list[_Event], fields: Mapping[Path, str]) -> JSON:
     """The events of a run, or one event, as they are stored."""
     head, data = events[0]
     item: dict[str, JSON] = {"head": head} if head else {}
@@ -167,9 +167,9 @@ def _item(events: list[_Event], fields: Mapping[_Path, str]) -> JSON:
     for path, kind in fields.items():
         field = {"at": pointer(path)}
         if kind == "text":
-            pieces = [_at(event[1], path) for event in events]
+            pieces = [value_at(event[1], path) for event in events]
             field |= {"text": "".join(pieces), "cuts": " ".join(str(len(piece)) for piece in pieces)}
-            data = _with(data, path, "")
+            data = with_value(data, path, "")
         run.append(field)
     return {**item, "data": data, **({"run": run} if run else {})}
 
@@ -179,16 +179,16 @@ def _data(item: Mapping[str, JSON]) -> Iterator[JSON]:
     if "run" not in item:
         yield item["data"]
         return
-    texts = {_steps(field["at"]): list(_pieces(field)) for field in item["run"] if "text" in field}
-    numbers = [_steps(field["at"]) for field in item["run"] if "text" not in field]
+    texts = {steps_of(field["at"]): list(_pieces(field)) for field in item["run"] if "text" in field}
+    numbers = [steps_of(field["at"]) for field in item["run"] if "text" not in field]
     if not texts:
         raise KeyError("text")
     for place, pieces in enumerate(zip(*texts.values(), strict=True)):
         data = item["data"]
         for path, piece in zip(texts, pieces, strict=True):
-            data = _with(data, path, piece)
+            data = with_value(data, path, piece)
         for path in numbers:
-            data = _with(data, path, _at(data, path) + place)
+            data = with_value(data, path, value_at(data, path) + place)
         yield data
 
 
@@ -200,24 +200,3 @@ def _pieces(field: Mapping[str, str]) -> Iterator[str]:
         yield text[at : at + length]
         at += length
     yield text[at:]
-
-
-def _steps(path: str) -> _Path:
-    return tuple(step.replace("~1", "/").replace("~0", "~") for step in path.split("/")[1:])
-
-
-def _at(data: JSON, path: _Path) -> JSON:
-    for step in path:
-        data = data[int(step)] if isinstance(data, list) else data[step]
-    return data
-
-
-def _with(data: JSON, path: _Path, value: JSON) -> JSON:
-    """The data with another value at a path; what is not on the way to it is shared."""
-    if not path:
-        return value
-    step, rest = path[0], path[1:]
-    changed = data.copy()
-    place = int(step) if isinstance(data, list) else step
-    changed[place] = _with(data[place], rest, value)
-    return changed

@@ -110,7 +110,7 @@ GOOD = write([entry({"a": 1}, reply()), entry({"b": 1}, reply())])
         (GOOD.replace("responses:", "replies:", 1), "mangled"),
         (re.sub("identity: .*", "identity: 3", GOOD, count=1), "mangled"),
         (re.sub("  method: .*\\n(  .*\\n)+", "- 3\\n", GOOD, count=1), "mangled"),
-        (GOOD.replace("headers:", "text: x\n  headers:", 1), "occurs twice"),
+        (GOOD.replace("headers:", "text: x\n  headers:", 1), "a response has json and text"),
     ],
 )
 def test_a_damaged_file_says_what_is_wrong_and_how_to_restore_it(text, said):

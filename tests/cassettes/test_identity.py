@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -54,6 +57,58 @@ def test_both_doors_compute_the_same_identity():
     assert identity(body) == identity_of(model_record("chat/completions", body))
 
 
+PICTURE = bytes(range(256)) * 3
+
+
+def with_picture(code, head="data:image/png;base64,"):
+    part = {"type": "image_url", "image_url": {"url": head + code}}
+    return {"messages": [{"role": "user", "content": [{"type": "text", "text": "What is it?"}, part]}]}
+
+
+def test_a_picture_stands_as_its_digest_however_its_base64_is_written():
+    codes = [
+        base64.b64encode(PICTURE).decode(),
+        base64.b64encode(PICTURE).decode().rstrip("="),
+        base64.urlsafe_b64encode(PICTURE).decode(),
+        base64.encodebytes(PICTURE).decode(),
+    ]
+    records = [record_of("POST", URL, json.dumps(with_picture(code)).encode()) for code in codes]
+    assert all(record == records[0] for record in records)
+    shown = records[0]["body"]["messages"][0]["content"][1]["image_url"]["url"]
+    assert shown == f"data:image/png;base64,<768 bytes, sha256 {hashlib.sha256(PICTURE).hexdigest()}>"
+    assert identity_of(records[0]) == identity_of(model_record("chat/completions", with_picture(codes[0])))
+    assert identity_of(records[0]) != identity_of(model_record("chat/completions", with_picture(codes[0][:-4])))
+    bare = model_record("messages", {"source": {"type": "base64", "data": codes[0]}})
+    assert bare["body"]["source"]["data"].startswith("<768 bytes, sha256 ")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a" * 1000,
+        "0123456789abcdef" * 40,
+        base64.b64encode(b"Words are text, in base64 too. " * 20).decode(),
+        "Capital letters and 3 numbers, " * 20,
+        base64.b64encode(PICTURE).decode()[:-1] + "=A",
+        "Aa1" + "=" * 2 + "B" * 300,
+        base64.b64encode(PICTURE[:100]).decode(),
+        base64.b64encode(PICTURE).decode()[:-3],
+    ],
+)
+def test_what_is_no_picture_stays_as_it_is(text):
+    assert model_record("messages", {"content": text})["body"]["content"] == text
+
+
+def test_a_signed_link_counts_without_its_signature():
+    one, other = (
+        model_record("responses", {"input": [{"image_url": f"https://a.invalid/p.png?w=9%20&sig={sig}"}]})
+        for sig in ("abc", "def")
+    )
+    assert one == other == model_record("responses", {"input": [{"image_url": "https://a.invalid/p.png?w=9+"}]})
+    kept = {"url": "https://a.invalid/p.png?w=9%20", "text": "https://a.invalid/?token=abc", "uri": "file?sig=a"}
+    assert model_record("responses", kept)["body"] == kept
+
+
 def test_secret_query_keys_and_their_order_do_not_matter():
     one = record_of("GET", "https://u:p@A.invalid/x?b=2&a=1&api_key=abc", b"")
     assert one == record_of("GET", "https://a.invalid/x?a=1&b=2", b"")
@@ -62,7 +117,8 @@ def test_secret_query_keys_and_their_order_do_not_matter():
 
 def test_bodies_that_are_no_json_are_kept_as_they_are():
     assert record_of("POST", URL, b"a=1")["text"] == "a=1"
-    assert record_of("POST", URL, b"\xff\x00")["base64"] == "/wA="
+    digest = hashlib.sha256(b"\xff\x00").hexdigest()
+    assert record_of("POST", URL, b"\xff\x00").items() >= {"sha256": digest, "bytes": 2}.items()
     assert record_of("POST", URL, b"3")["text"] == "3"
     assert record_of("POST", URL, b'{"a": 1, "a": 2}')["text"] == '{"a": 1, "a": 2}'
     assert record_of("POST", URL, b'{"a": "\\ud800"}')["text"] == '{"a": "\\ud800"}'

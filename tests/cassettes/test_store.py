@@ -82,10 +82,10 @@ def test_a_damaged_file_is_left_as_it_is(tmp_path):
 def test_a_folder_that_cannot_be_written_is_one_clear_error(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(LlmError, match="cannot be written"):
-        store.replace(tmp_path / "file" / "x.yaml", "text")
+        store.replace(tmp_path / "file" / "x.yaml", b"text")
     (tmp_path / "x.yaml").mkdir()
     with pytest.raises(LlmError, match="cannot be written"):
-        store.replace(tmp_path / "x.yaml", "text")
+        store.replace(tmp_path / "x.yaml", b"text")
     assert sorted(one.name for one in tmp_path.iterdir()) == ["file", "x.yaml"]  # no temporary file is left
 
 

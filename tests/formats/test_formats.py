@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import random
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from pytest_llm import load_cases
-from pytest_llm.cassettes.document import Entry, StoredReply, body_of, write
+from pytest_llm.cassettes.document import Entry, StoredReply, apart, body_of, write
 from pytest_llm.cassettes.identity import identity_of, record_of
 
 ROOT = Path(__file__).parents[2]
@@ -70,6 +72,21 @@ def test_a_cassette_of_uploads_conforms():
         entries.append(Entry(identity_of(request), request, {("1", 1): reply}))
     documents = list(yaml.load_all(write(entries), Loader=yaml.CSafeLoader))
     assert findings("cassette", documents) == []
+
+
+def test_a_cassette_with_vectors_pictures_and_megabytes_conforms(tmp_path):
+    picture = base64.b64encode(random.Random(1).randbytes(40_000)).decode()
+    request = record_of("POST", "https://a.invalid/v1/images/generations", b"\xff")
+    entry = Entry(identity_of(request), request)
+    trees = ({"vector": [0.5] * 64, "other": [0.1] * 64, "picture": picture}, ["line\n" * 100_000])
+    bodies = [{"json": tree} for tree in trees] + [{"text": "line\n" * 100_000}, {"base64": picture}]
+    for number, body in enumerate(bodies, 1):
+        entry.replies["1", number] = StoredReply(
+            slot="1", number=number, status=200, latency_ms=1, headers={}, body=body
+        )
+    stored, files = apart([entry], "case")
+    assert len(files) == 3, "the picture is there twice"
+    assert findings("cassette", list(yaml.load_all(write(stored), Loader=yaml.CSafeLoader))) == []
 
 
 def stream(*items):

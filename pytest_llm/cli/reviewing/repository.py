@@ -7,9 +7,10 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
+from pytest_llm.cassettes.aside import FOLDER
 from pytest_llm.errors import GitError
 
 Status = Literal["changed", "new", "removed", "renamed"]
@@ -128,12 +129,20 @@ def blobs(repository: Repository) -> Iterator[Callable[[str], bytes | None]]:
 def restore(repository: Repository, file: ChangedFile) -> None:
     """Make a file what it was: removed if it is new, back where it was if it was renamed. Raises GitError."""
     if file.before is not None and repository.commit is not None:
-        _checked(_git(repository.top, "--literal-pathspecs", "checkout", repository.commit, "--", file.before))
+        names = [file.before, *_beside(repository, PurePosixPath(file.before))]
+        _checked(_git(repository.top, "--literal-pathspecs", "checkout", repository.commit, "--", *names))
     if file.before != file.path:
         try:
             (repository.top / file.path).unlink(missing_ok=True)
         except OSError as error:
             raise GitError(f"the file cannot be removed: {error}", where=file.path) from error
+
+
+def _beside(repository: Repository, cassette: PurePosixPath) -> list[str]:
+    """The files of a cassette in the commit."""
+    folder = f"{cassette.parent / FOLDER}/"
+    listed = _checked(_git(repository.top, "ls-tree", "-z", "--name-only", str(repository.commit), "--", folder))
+    return [name for name in _paths(listed) if name.startswith(f"{folder}{cassette.stem}.")]
 
 
 def _git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:

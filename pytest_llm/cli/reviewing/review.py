@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
+from pytest_llm.cassettes.aside import FOLDER, Fetch
 from pytest_llm.cassettes.document import Entry, check_unedited, read
+from pytest_llm.cassettes.store import beside
 from pytest_llm.cli.reviewing.grading import LastRun, grade, last_run_of
 from pytest_llm.cli.reviewing.pairing import (
     ChangedCassette,
@@ -91,17 +93,30 @@ def _read(repository: Repository, files: Iterable[ChangedFile], damaged: list[Da
             if not (_is_ours(old) or _is_ours(new)):  # other recorders have folders of this name too
                 continue
             try:
-                before = None if file.blob is None else _entries(old, file.before or file.path)
+                then = file.before or file.path
+                before = None if file.blob is None else _entries(old, then, _committed(repository, then, content))
             except CassetteCorrupt as error:
                 damaged.append(Damaged(path=file.before or file.path, at="commit", reason=_first_line(error)))
                 continue
             try:
-                now = None if file.status == "removed" else _entries(new, file.path)
+                now = None if file.status == "removed" else _entries(new, file.path, beside(repository.top / file.path))
                 check_unedited((now or {}).values(), file.path)
             except CassetteCorrupt as error:
                 damaged.append(Damaged(path=file.path, at="working tree", reason=_first_line(error)))
                 continue
             yield ChangedCassette(file=file, before=before, now=now)
+
+
+def _committed(repository: Repository, path: str, content: Callable[[str], bytes | None]) -> Fetch:
+    """What lay beside a cassette in the commit."""
+
+    def fetch(name: str) -> bytes:
+        place = f"{repository.commit}:{PurePosixPath(path).parent / FOLDER / name}"
+        if (found := content(place)) is None:
+            raise FileNotFoundError(place)
+        return found
+
+    return fetch
 
 
 def _content(path: Path) -> bytes | None:
@@ -117,11 +132,11 @@ def _is_ours(content: bytes | None) -> bool:
     return head.startswith(b"version: ") or (head.startswith(b"<<<<<<< ") and b"\nversion: " in head)
 
 
-def _entries(content: bytes | None, path: str) -> dict[str, Entry]:
+def _entries(content: bytes | None, path: str, fetch: Fetch) -> dict[str, Entry]:
     if content is None:
         raise CassetteCorrupt("the file cannot be read", where=path)
     try:
-        return read(content.decode(), path)
+        return read(content.decode(), path, fetch)
     except UnicodeDecodeError as error:
         raise CassetteCorrupt(f"the cassette is no UTF-8: {error}", where=path) from error
 
