@@ -85,12 +85,8 @@ class Recordings:
             budget.count(usage, usd)
 
     def scrub(self, text: str) -> str:
-        """The text without the secrets of this process."""
+        """The text, which may be JSON, without the secrets of this process."""
         return self._secrets().scrub(text)
-
-    def scrub_json(self, value: dict[str, Any]) -> Any:
-        """The JSON value without the secrets of this process."""
-        return self._secrets().scrub_json(value)
 
     def _secrets(self) -> Secrets:
         """Those of now, and those that were set before: an application may load its keys in the middle of a test."""

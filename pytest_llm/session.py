@@ -235,7 +235,7 @@ class Session:
         """Say failures of ours without our traceback, and put the result on the report."""
         report = yield
         if asked := self._fixtures.told():
-            setattr(report, FIXTURES_ATTRIBUTE, json.dumps([self._recordings.scrub_json(one.json) for one in asked]))
+            setattr(report, FIXTURES_ATTRIBUTE, self._recordings.scrub(json.dumps([one.json for one in asked])))
         opened = item.stash.get(OPEN, None)
         if opened is None:  # closed, or not ours: a fixture of wider scope may have missed its recording all the same
             said = our_error(call.excinfo.value) if call.excinfo is not None else None
@@ -267,7 +267,7 @@ class Session:
         outcome = _settled(report, opened, error)
         if outcome is not None:
             result = opened.result(outcome)
-            setattr(report, REPORT_ATTRIBUTE, json.dumps(self._recordings.scrub_json(result.json)))
+            setattr(report, REPORT_ATTRIBUTE, self._recordings.scrub(json.dumps(result.json)))
             item.user_properties.extend(properties_of(result))  # JUnit takes them from the report of the teardown
         return report
 

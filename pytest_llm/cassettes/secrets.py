@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import functools
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from urllib.parse import quote, quote_plus
 
 from pytest_llm.cassettes.identity import RequestRecord
 from pytest_llm.errors import SecretInRequest
@@ -28,6 +30,8 @@ _SHAPES: Mapping[str, str] = {
     "github-token": r"gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{40,}",
     "slack-token": r"xox[abprs]-[A-Za-z0-9-]{10,}",
     "aws-key-id": r"(?:AKIA|ASIA)[A-Z0-9]{16}",
+    "openai-organization": r"org-(?=[A-Za-z0-9]*\d)[A-Za-z0-9]{20,}",
+    "openai-project": r"proj_(?=[A-Za-z0-9]*\d)[A-Za-z0-9]{20,}",
     "json-web-token": r"eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{16,}",
 }
 _BEGINNINGS = (
@@ -43,6 +47,8 @@ _BEGINNINGS = (
     "xox",
     "AKIA",
     "ASIA",
+    "org-",
+    "proj_",
     "eyJ",
 )
 
@@ -59,7 +65,10 @@ class Secrets:
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> Secrets:
-        """Values of variables named …KEY, …TOKEN or …SECRET, of 12 characters or more that are not words."""
+        """Values of variables named …KEY, …TOKEN or …SECRET, of 12 characters or more that are not words.
+
+        They are found as they are, as JSON and addresses spell them, and within base64.
+        """
         values = {
             name: value
             for name, value in environment.items()
@@ -87,7 +96,7 @@ class Secrets:
             return self.scrub(value)
         if isinstance(value, Mapping):
             return {self.scrub(key): self.scrub_json(item) for key, item in value.items()}
-        if isinstance(value, list):
+        if isinstance(value, list) and not all(isinstance(item, float) for item in value):
             return [self.scrub_json(item) for item in value]
         return value
 
@@ -104,9 +113,25 @@ class Secrets:
 
 @functools.lru_cache(maxsize=4)
 def _compiled(values: tuple[tuple[str, str], ...]) -> Secrets:
-    names = {f"v{number}": name for number, (name, _) in enumerate(values)}
+    forms = {form: name for name, value in reversed(values) for form in _forms(value)}
+    longest_first = sorted(forms, key=len, reverse=True)
+    names = {f"v{number}": re.sub(r"\W", "_", forms[form]) for number, form in enumerate(longest_first)}
     names |= {f"s{number}": name for number, name in enumerate(_SHAPES)}
-    parts = [f"(?P<v{number}>{re.escape(value)})" for number, (_, value) in enumerate(values)]
+    parts = [f"(?P<v{number}>{re.escape(form)})" for number, form in enumerate(longest_first)]
     parts += [f"(?P<s{number}>{shape})" for number, shape in enumerate(_SHAPES.values())]
-    beginnings = (*(value for _, value in values), *_BEGINNINGS)
-    return Secrets(re.compile("|".join(parts)), names, beginnings)
+    return Secrets(re.compile("|".join(parts)), names, (*longest_first, *_BEGINNINGS))
+
+
+def _forms(value: str) -> Iterator[str]:
+    """How a text may stand in a file."""
+    for ascii_only in (True, False):
+        once = json.dumps(value, ensure_ascii=ascii_only)[1:-1]
+        yield from (value, once, json.dumps(once, ensure_ascii=ascii_only)[1:-1])  # JSON within JSON, as of tool calls
+    yield quote(value, safe="")
+    yield quote_plus(value)
+    content = value.encode(errors="surrogateescape")
+    for before in range(3):  # bytes of a text around it, which share its first and last characters
+        code = base64.b64encode(bytes(before) + content).decode()
+        inner = code[(0, 2, 3)[before] : len(code) - (0, 3, 2)[(before + len(content)) % 3]]
+        yield inner
+        yield inner.replace("+", "-").replace("/", "_")
