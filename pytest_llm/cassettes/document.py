@@ -27,6 +27,7 @@ from pytest_llm.cassettes import streams
 from pytest_llm.cassettes.aside import Fetch, put_back, set_aside
 from pytest_llm.cassettes.identity import RULES, RequestRecord, identity_of
 from pytest_llm.cassettes.plain_yaml import read_plain
+from pytest_llm.cassettes.strict_yaml import read_strict
 from pytest_llm.errors import CassetteCorrupt
 from pytest_llm.schemas import JSON, load_json
 
@@ -120,7 +121,10 @@ def read(text: str, path: str, fetch: Fetch = _no_file) -> dict[str, Entry]:
     *body, end = documents[1:] or [None]
     if end != {"end": len(body)}:
         raise _corrupt(f"the cassette is cut: {len(body)} requests, and no last document that says so", path)
-    return {entry.identity: entry for entry in (_entry(document, path, fetch) for document in body)}
+    entries = {entry.identity: entry for entry in (_entry(document, path, fetch) for document in body)}
+    if len(entries) < len(body):
+        raise _corrupt("the cassette has the same request in two documents", path)
+    return entries
 
 
 def _entry(document: JSON, path: str, fetch: Fetch) -> Entry:
@@ -143,10 +147,11 @@ def _entry(document: JSON, path: str, fetch: Fetch) -> Entry:
                 headers=item["headers"],
                 body=put_back(body, fetch),
             )
+            _check_types(reply)
             if (reply.slot, reply.number) in entry.replies:
                 raise _corrupt(f"response {reply.slot} number {reply.number} occurs twice", path)
             entry.replies[reply.slot, reply.number] = reply
-            _ = reply.order  # raises where slot or number are not what they should be
+            _ = reply.order  # raises where the slot is not what it should be
             if "stream" in reply.body or "base64" in reply.body:
                 content_of(reply.body)  # raises where it is neither
     except OSError as error:
@@ -154,6 +159,14 @@ def _entry(document: JSON, path: str, fetch: Fetch) -> Entry:
     except (LookupError, TypeError, AttributeError, ValueError, RecursionError) as error:
         raise _corrupt(f"a document of the cassette is mangled: {type(error).__name__} {error}", path) from error
     return entry
+
+
+def _check_types(reply: StoredReply) -> None:
+    """Raise TypeError for a reply that a replay would stumble over later, inside of an application's client."""
+    numbers = [reply.number, reply.status, *([] if reply.latency_ms is None else [reply.latency_ms])]
+    texts = [reply.slot, *reply.headers.values(), reply.body.get("text", "")]
+    if not all(type(number) is int for number in numbers) or not all(isinstance(text, str) for text in texts):
+        raise TypeError(f"in response {reply.slot} number {reply.number}")
 
 
 def check_unedited(entries: Iterable[Entry], path: str) -> None:
@@ -178,9 +191,8 @@ def _parsed(text: str, path: str) -> list[JSON]:
     import yaml
 
     try:
-        # The C loader is three times as fast; a wheel without it has the other.
-        return list(yaml.load_all(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        return read_strict(text)
+    except (yaml.YAMLError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or str(error)
         line = "" if mark is None else f" (line {mark.line + 1})"

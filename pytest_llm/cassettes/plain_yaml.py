@@ -10,6 +10,7 @@ read, both read the same.
 from __future__ import annotations
 
 import functools
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -19,14 +20,18 @@ from pytest_llm.schemas import JSON
 _KEY = re.compile(r"([A-Za-z_][A-Za-z0-9_.-]*):(?: (.*))?\Z")
 _INTEGER = re.compile(r"(?:0|-?[1-9][0-9]*)\Z")
 _FLOAT = re.compile(r"-?[0-9]+\.[0-9]+(?:e[+-][0-9]+)?\Z")
-_WORDS: Mapping[str, JSON] = {"null": None, "true": True, "false": False, "[]": [], "{}": {}}
+_WORDS: Mapping[str, JSON] = {"null": None, "true": True, "false": False}
 # Line breaks of other alphabets, tabs, control characters: YAML has rules of its own for them.
 _FOREIGN = re.compile("[^\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 LONGEST_WORD = len("false")
 _INDICATORS = frozenset('"&*!|>%@`#{[?,]}')
 
 
-class _Unusual(Exception):
+DEEPEST = 300
+"""Levels of lists and mappings in a file; JSON of more than 200 is kept as text."""
+
+
+class _Unusual(ValueError):
     """Something that is not certainly in the subset."""
 
 
@@ -42,13 +47,15 @@ def read_plain(text: str) -> list[JSON] | None:
             if end != len(lines):
                 return None
             documents.append(document)
-    except (_Unusual, IndexError, RecursionError):
+    except (ValueError, IndexError, RecursionError):  # ValueError: also of a number with thousands of digits
         return None
     return documents
 
 
 def _node(lines: list[str], at: int, indent: int) -> tuple[JSON, int]:
     """The list or mapping that begins at a line, and the line after it."""
+    if indent > DEEPEST:
+        raise _Unusual
     if lines[at].startswith("- ", indent):
         return _list(lines, at, indent)
     return _mapping(lines, at, indent)
@@ -107,9 +114,8 @@ def _block(lines: list[str], at: int, indent: int, head: str) -> tuple[str, int]
 
 
 def _scalar(text: str) -> JSON:
-    if text in _WORDS:
-        word = _WORDS[text]
-        return word.copy() if isinstance(word, list | dict) else word
+    if text in ("[]", "{}"):
+        return [] if text == "[]" else {}
     first = text[0]
     if first == "'":
         body = text[1:-1].replace("''", "\0")
@@ -120,14 +126,21 @@ def _scalar(text: str) -> JSON:
         raise _Unusual
     if ": " in text or " #" in text or text[-1] in ": ":
         raise _Unusual
+    return plain_scalar(text)
+
+
+def plain_scalar(text: str) -> JSON:
+    """The value of a scalar without quotes. Raises ValueError where YAML sees what JSON lacks or spells otherwise."""
+    if text in _WORDS:
+        return _WORDS[text]
     # The words that are no text, as in true, are short.
-    if (len(text) > LONGEST_WORD and first.isalpha()) or not _is_not_text(text):
+    if (len(text) > LONGEST_WORD and text[0].isalpha()) or not _is_not_text(text):
         return text
     if _INTEGER.match(text):
         return int(text)
-    if _FLOAT.match(text):
-        return float(text)
-    raise _Unusual
+    if _FLOAT.match(text) and math.isfinite(number := float(text)):
+        return number
+    raise _Unusual(text)
 
 
 @functools.lru_cache(maxsize=4096)  # keys and numbers recur
