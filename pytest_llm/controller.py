@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import pytest
 
 from pytest_llm.errors import LlmError
 from pytest_llm.options import settings_of
+from pytest_llm.orphans import beside_used
 from pytest_llm.reports import summary_lines
 from pytest_llm.results import FixtureCalls, Result, Run, json_report, write_run
+from pytest_llm.scope import COLLECTED, WORKER_OUTPUT, Collected, scope_of
 from pytest_llm.settings import LAST_RUN
 
 
 class Controller:
     """Collects results; under xdist the only half on the controller, without it beside the Session."""
 
-    def __init__(self, config: pytest.Config) -> None:
+    def __init__(self, config: pytest.Config, skipped: Sequence[str]) -> None:
         self._config = config
+        self._skipped = skipped
         self._settings = settings_of(config)
         self._results: dict[str, Result] = {}
         self._fixtures: dict[str, FixtureCalls] = {}
@@ -38,37 +42,51 @@ class Controller:
     @property
     def run(self) -> Run:
         """The run so far."""
+        collected = self._config.stash.get(COLLECTED, None)
         return Run(
-            results=tuple(self._results.values()), mode=self._settings.mode, fixtures=tuple(self._fixtures.values())
+            results=tuple(self._results.values()),
+            mode=self._settings.mode,
+            fixtures=tuple(self._fixtures.values()),
+            scope=scope_of(self._config, self._settings, collected, len(self._results), self._skipped),
         )
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Hear what a worker of xdist has collected; each collects everything."""
+        output = getattr(node, "workeroutput", None) or {}
+        if WORKER_OUTPUT in output:
+            self._config.stash[COLLECTED] = Collected(*output[WORKER_OUTPUT])
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Keep the run, and drop from cassettes what a complete re-recording no longer uses."""
+        # First the cassettes: what is newer than the run file has changed since.
+        for keep in (self._drop_unused, self._write):
+            try:
+                keep()
+            except (LlmError, OSError) as error:
+                self._problem = f"the results could not be kept: {error}"
+                session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
+
+    def _write(self) -> None:
         from pytest_llm.cassettes import store
 
-        try:
-            state = store.state_folder(self._settings.state)
-            store.replace(state / LAST_RUN, write_run(self.run).encode())
-            if self._settings.json_file is not None:
-                store.replace(self._settings.json_file, json_report(self.run).encode())
-            if self._settings.records and not self._settings.changes:
-                self._drop_unused()  # with --llm-set it is an experiment beside the prompt as it is
-        except (LlmError, OSError) as error:
-            self._problem = f"the results could not be kept: {error}"
-            session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
+        state = store.state_folder(self._settings.state)
+        store.replace(state / LAST_RUN, write_run(self.run).encode())
+        if self._settings.json_file is not None:
+            store.replace(self._settings.json_file, json_report(self.run).encode())
 
     def _drop_unused(self) -> None:
         from pytest_llm.cassettes import store
 
+        if not self._settings.records or self._settings.changes:
+            return  # with --llm-set it is an experiment beside the prompt as it is
         groups: dict[str, list[Result]] = {}
         for result in self._results.values():
             groups.setdefault(result.cassette, []).append(result)
         for cassette, results in groups.items():
             if _is_complete(results):
-                used: dict[str, set[tuple[str, int]]] = {}
-                for identity, slot, number in (place for result in results for place in result.used):
-                    used.setdefault(identity, set()).add((slot, number))
+                used = {place for result in results for place in result.used}
                 samples = {str(result.sample) for result in results}
                 store.keep_only(self._settings.root / cassette, used, samples, self._settings.state)
 
@@ -76,8 +94,10 @@ class Controller:
         """Say how the suites did."""
         if not self._results:
             return
+        run = self.run
+        unused = [] if run.scope.partial else beside_used(run, self._settings.root)
         terminalreporter.section("llm")
-        for line in [*summary_lines(self.run), *([self._problem] if self._problem else [])]:
+        for line in [*summary_lines(run, unused), *([self._problem] if self._problem else [])]:
             terminalreporter.write_line(line)
 
 

@@ -16,6 +16,8 @@ FIXTURES_ATTRIBUTE = "pytest_llm_fixtures"
 """Where a report carries what fixtures of wider scope have asked meanwhile."""
 REPORT_ATTRIBUTE = "pytest_llm"
 """Where a report carries its item's result, as text, because xdist sends texts."""
+SKIPPED_ATTRIBUTE = "pytest_llm_skipped"
+"""Where the report of a skipped item carries the path of its cassette."""
 
 
 @pytest.hookspec(firstresult=True)

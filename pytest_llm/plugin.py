@@ -21,7 +21,7 @@ from pytest_llm.fixtures import (
     llm_prompt,
     llm_response,
 )
-from pytest_llm.hookspecs import FIXTURES_ATTRIBUTE, REPORT_ATTRIBUTE
+from pytest_llm.hookspecs import FIXTURES_ATTRIBUTE, REPORT_ATTRIBUTE, SKIPPED_ATTRIBUTE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -163,12 +163,25 @@ class _Ear:
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
+        self._skipped: list[str] = []
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if hasattr(report, REPORT_ATTRIBUTE):
-            _controller(self._config).receive(getattr(report, REPORT_ATTRIBUTE))
+            self._controller.receive(getattr(report, REPORT_ATTRIBUTE))
         if hasattr(report, FIXTURES_ATTRIBUTE):
-            _controller(self._config).receive_fixtures(getattr(report, FIXTURES_ATTRIBUTE))
+            self._controller.receive_fixtures(getattr(report, FIXTURES_ATTRIBUTE))
+        if hasattr(report, SKIPPED_ATTRIBUTE):
+            self._skipped.append(getattr(report, SKIPPED_ATTRIBUTE))
+
+    @property
+    def _controller(self) -> Controller:
+        config = self._config
+        if CONTROLLER not in config.stash:
+            from pytest_llm.controller import Controller
+
+            config.stash[CONTROLLER] = Controller(config, self._skipped)
+            config.pluginmanager.register(config.stash[CONTROLLER], "pytest-llm-controller")
+        return config.stash[CONTROLLER]
 
 
 def _session(config: pytest.Config) -> Session:
@@ -178,12 +191,3 @@ def _session(config: pytest.Config) -> Session:
         config.stash[SESSION] = Session(config)
         config.pluginmanager.register(config.stash[SESSION], "pytest-llm-session")
     return config.stash[SESSION]
-
-
-def _controller(config: pytest.Config) -> Controller:
-    if CONTROLLER not in config.stash:
-        from pytest_llm.controller import Controller
-
-        config.stash[CONTROLLER] = Controller(config)
-        config.pluginmanager.register(config.stash[CONTROLLER], "pytest-llm-controller")
-    return config.stash[CONTROLLER]

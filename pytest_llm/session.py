@@ -6,6 +6,7 @@ import functools
 import json
 import warnings
 from collections.abc import Generator, Sequence
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any, cast
 
@@ -27,7 +28,7 @@ from pytest_llm.collection import (
 )
 from pytest_llm.errors import CassetteMiss, EndpointError, LlmError
 from pytest_llm.forecast import FORECAST, forecast
-from pytest_llm.hookspecs import FIXTURES_ATTRIBUTE, REPORT_ATTRIBUTE
+from pytest_llm.hookspecs import FIXTURES_ATTRIBUTE, REPORT_ATTRIBUTE, SKIPPED_ATTRIBUTE
 from pytest_llm.items import OPEN, OpenItem, properties_of
 from pytest_llm.mistakes import our_error, user_line
 from pytest_llm.options import settings_of
@@ -35,6 +36,7 @@ from pytest_llm.prompts import Case, Prompt
 from pytest_llm.recordings import Recordings
 from pytest_llm.reports import failure_text, forecast_lines, visible
 from pytest_llm.results import Outcome
+from pytest_llm.scope import COLLECTED, WORKER_OUTPUT, Collected
 from pytest_llm.settings import Settings
 from pytest_llm.wide_fixtures import WideFixtures
 
@@ -50,6 +52,8 @@ class Session:
         self._versions: dict[int, tuple[Prompt, str]] = {}
         self._tags: set[str] = set()
         self._changes: dict[str, str] = {}
+        #: How many marked items there were before any was deselected.
+        self._adopted = 0
         self._recordings = Recordings(config, self.settings)
         self._clients = Clients(config, self.settings)
         self._fixtures = WideFixtures(self._recordings, self.settings)
@@ -103,6 +107,7 @@ class Session:
     def adopt(self, marked: Sequence[pytest.Item]) -> None:
         """Take the marked items over, unless the project says `llm` of tests without knowing this plugin."""
         functions = [item for item in marked if isinstance(item, pytest.Function)]
+        self._adopted = len(functions)
         if not functions:  # doctests of a marked module, for one
             return
         bare = [item for item in functions if is_bare(item, item.fixturenames)]
@@ -147,6 +152,7 @@ class Session:
         """Refuse a run that has to ask a declared prompt and has no key, before it starts."""
         ours = [item for item in session.items if isinstance(item, pytest.Function) and DRAW in item.stash]
         self._fixtures.expect(ours)
+        self.config.stash[COLLECTED] = Collected(len(ours), self._adopted - len(ours))
         if not self.settings.asks or hasattr(self.config, "workerinput") or self.config.option.collectonly:
             return
         for item in ours:
@@ -264,6 +270,8 @@ class Session:
             report.sections.append(("llm", opened.failure))
         elif error is not None and not opened.failure:
             opened.failure = visible(f"{type(error).__name__}: {error}"[:2000])
+        if isinstance(error, pytest.skip.Exception):
+            setattr(report, SKIPPED_ATTRIBUTE, opened.recorder.shown)
         outcome = _settled(report, opened, error)
         if outcome is not None:
             result = opened.result(outcome)
@@ -328,6 +336,8 @@ class Session:
         """Leave everything as it was."""
         self._recordings.finish()
         self._warn_of_refused()
+        if (output := getattr(self.config, "workeroutput", None)) is not None and COLLECTED in self.config.stash:
+            output[WORKER_OUTPUT] = astuple(self.config.stash[COLLECTED])
 
     def _version(self, prompt: Prompt | None) -> str | None:
         """The version of a prompt, computed once."""

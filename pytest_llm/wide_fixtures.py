@@ -79,9 +79,7 @@ class WideFixtures:
             raise swallowed[0]
         recorded = any(one.source == "recorded" for one in recorder.exchanges)
         if recorded and recorder.is_complete and not self._settings.changes:
-            used: dict[str, set[tuple[str, int]]] = {}
-            for one in recorder.exchanges:
-                used.setdefault(one.identity, set()).add((one.reply.slot, one.reply.number))
+            used = {(one.identity, one.reply.slot, one.reply.number) for one in recorder.exchanges}
             store.keep_only(recorder.path, used, {recorder.slot}, self._settings.state)
 
     def _end(self, recorder: Recorder, told: int) -> None:

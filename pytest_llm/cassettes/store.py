@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import os
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import TypeAlias
 
 from pytest_llm.cassettes.aside import FOLDER, Fetch
 from pytest_llm.cassettes.document import Entry, StoredReply, apart, check_unedited, read, write
 from pytest_llm.cassettes.identity import RequestRecord, identity_of
 from pytest_llm.errors import CassetteCorrupt, LlmError
+
+Place: TypeAlias = tuple[str, str, int]
+"""Where a reply stands in a cassette: identity of its request, slot, number."""
 
 IGNORE_ALL = "# Made by pytest_llm; nothing in here belongs into a repository.\n*\n"
 
@@ -68,31 +74,51 @@ def merge(path: Path, added: Mapping[str, tuple[RequestRecord, list[StoredReply]
     _rewrite(path, change, state)
 
 
-def keep_only(path: Path, used: Mapping[str, set[tuple[str, int]]], samples: set[str], state: Path) -> None:
-    """Drop what a complete re-recording no longer uses, from the slots of the samples that were run, and no others.
+def keep_only(path: Path, used: Container[Place], samples: Container[str], state: Path) -> None:
+    """Drop what a complete re-recording no longer uses, from the slots of the samples that were run, and no others."""
+    drop(path, lambda place: place not in used and place[1].split("/")[0] in samples, state)
 
-    `used` are the (slot, number) pairs by identity that the run used; `samples`, the samples that were run. A request
-    goes with its last reply.
-    """
+
+def drop(path: Path, is_unused: Callable[[Place], bool], state: Path) -> None:
+    """Take replies out of a cassette; a request goes with its last reply."""
 
     def change(entries: dict[str, Entry]) -> dict[str, Entry]:
         for identity, entry in entries.items():
-            entry.replies = {
-                place: reply
-                for place, reply in entry.replies.items()
-                if place in used.get(identity, ()) or place[0].split("/")[0] not in samples
-            }
+            entry.replies = {at: reply for at, reply in entry.replies.items() if not is_unused((identity, *at))}
         return {identity: entry for identity, entry in entries.items() if entry.replies}
 
     _rewrite(path, change, state)
 
 
-def _rewrite(path: Path, change: Callable[[dict[str, Entry]], dict[str, Entry]], state: Path) -> None:
+def remove(path: Path, state: Path) -> None:
+    """Remove a cassette with the files beside it, and the folders that are empty then. Raises LlmError."""
+    try:
+        with _locked(path, state):
+            path.unlink(missing_ok=True)
+            for file in files_beside(path):
+                file.unlink(missing_ok=True)
+    except OSError as error:
+        raise LlmError(f"the cassette cannot be removed: {error}", where=str(path)) from error
+    for folder in (path.parent / FOLDER, path.parent, path.parent.parent, path.parent.parent.parent):
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+
+
+def files_beside(path: Path) -> list[Path]:
+    """The files of a cassette, whether it still needs them or not."""
+    return sorted((path.parent / FOLDER).glob(f"{glob.escape(path.stem)}.{'?' * 16}.*"))
+
+
+def _locked(path: Path, state: Path) -> AbstractContextManager[object]:
     from filelock import FileLock
 
     lock = state_folder(state) / "locks" / f"{identity_of({'path': str(path)})[:24]}.lock"
     lock.parent.mkdir(exist_ok=True)
-    with FileLock(lock):
+    return FileLock(lock)
+
+
+def _rewrite(path: Path, change: Callable[[dict[str, Entry]], dict[str, Entry]], state: Path) -> None:
+    with _locked(path, state):
         before = load(path) or {}
         check_unedited(before.values(), str(path))
         _put(path, *apart(change(before).values(), path.stem))
@@ -107,7 +133,7 @@ def _put(path: Path, entries: list[Entry], files: Mapping[str, bytes]) -> None:
     text = write(entries).encode()
     if not path.exists() or path.read_bytes() != text:
         replace(path, text)
-    for old in folder.glob(f"{glob.escape(path.stem)}.{'?' * 16}.*"):
+    for old in files_beside(path):
         if old.name not in files:
             old.unlink(missing_ok=True)
 

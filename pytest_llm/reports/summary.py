@@ -12,15 +12,22 @@ MOST_DRIFTED = 10
 MOST_CHANGE_LINES = 20
 
 
-def summary_lines(run: Run) -> list[str]:
-    """The summary of a run, line by line."""
+def summary_lines(run: Run, orphans: Sequence[str] = ()) -> list[str]:
+    """The summary of a run, line by line, with the cassettes that no test uses."""
     suites = run.suites()
     names = [suite.name if suite.variant is None else f"{suite.name}[{suite.variant}]" for suite in suites]
     width = max(map(len, names), default=0)
     lines = [f"{visible(name):<{width}}   {_suite(suite)}" for name, suite in zip(names, suites, strict=True)]
     lines += [_fixture(one) for one in run.fixtures]
     lines.append(_exchanges(run.results))
-    return [*lines, *_remarks(run.results), *_unrecorded(run.results)]
+    return [*lines, *_remarks(run.results), *_orphans(orphans), *_unrecorded(run.results)]
+
+
+def _orphans(paths: Sequence[str]) -> list[str]:
+    if not paths:
+        return []
+    what = "1 orphan, a cassette" if len(paths) == 1 else f"{len(paths)} orphans, cassettes"
+    return [visible(f"{what} that no test uses: {_some(paths)}"), "  remove      pytest-llm cassettes prune"]
 
 
 def _fixture(one: FixtureCalls) -> str:
@@ -114,6 +121,9 @@ def _group(kind: str, heading: str, change: str, prompt: str | None, group: list
 
 
 def _named(group: Sequence[Result]) -> str:
-    names = list(dict.fromkeys(one.case or one.nodeid for one in group))
+    return _some(list(dict.fromkeys(one.case or one.nodeid for one in group)))
+
+
+def _some(names: Sequence[str]) -> str:
     more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
     return ", ".join(names[:MOST_NAMED]) + more

@@ -1,7 +1,7 @@
 """What happened: results, and the run that holds them. PYTEST_DONT_REWRITE"""
 
 from pytest_llm.results.result import FixtureCalls, GradeRecord, MissRecord, Outcome, Result, outcome_of
-from pytest_llm.results.run import Run, SuiteSummary, json_report, read_run, write_run
+from pytest_llm.results.run import Run, Scope, SuiteSummary, json_report, read_run, write_run
 
 __all__ = [
     "FixtureCalls",
@@ -10,6 +10,7 @@ __all__ = [
     "Outcome",
     "Result",
     "Run",
+    "Scope",
     "SuiteSummary",
     "json_report",
     "outcome_of",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pytest_llm.errors import RunFileError
 from pytest_llm.results.result import FixtureCalls, Result
@@ -12,6 +12,23 @@ from pytest_llm.schemas import JSON
 
 VERSION = 1
 _DAMAGED = {"run": "pytest again; the run file is made anew each time"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """How much of a project a run has covered, so that what it did not use is known to be unused."""
+
+    #: Why not every recorded exchange had its chance to be used; "" if all had.
+    partial: str = ""
+    #: The folders whose tests were collected, relative to the root; "." is the root.
+    folders: tuple[str, ...] = (".",)
+    #: The cassettes of items that were skipped, relative to the root.
+    skipped: tuple[str, ...] = ()
+
+    @property
+    def json(self) -> dict[str, JSON]:
+        """The scope for a program."""
+        return {name: getattr(self, name) for name in self.__slots__}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +40,7 @@ class Run:
     mode: str = "replay"
     #: What fixtures of wider scope asked; no item's, and in no item's counts.
     fixtures: tuple[FixtureCalls, ...] = ()
+    scope: Scope = Scope(partial="the run file does not say what the run has covered")
 
     def suites(self) -> list[SuiteSummary]:
         """A summary for every suite, and every variant in it, in the order of the run."""
@@ -92,7 +110,7 @@ class SuiteSummary:
 
 def write_run(run: Run) -> str:
     """The text of a run file: a header, then a line a result."""
-    head: dict[str, JSON] = {"version": VERSION, "mode": run.mode, "results": len(run.results)}
+    head: dict[str, JSON] = {"version": VERSION, "mode": run.mode, "results": len(run.results), "scope": run.scope.json}
     if run.fixtures:
         head["fixtures"] = [one.json for one in run.fixtures]
     lines = [head, *(result.json for result in run.results)]
@@ -113,7 +131,19 @@ def read_run(text: str, where: str = "") -> Run:
         raise RunFileError(told, where=where, fix=_DAMAGED)
     results = tuple(Result.of(line, f"{where}:{number}") for number, line in enumerate(lines, 2))
     fixtures = tuple(FixtureCalls.of(one, f"{where}:1") for one in head.get("fixtures", ()))
-    return Run(results=results, mode=str(head.get("mode")), fixtures=fixtures)
+    run = Run(results=results, mode=str(head.get("mode")), fixtures=fixtures)
+    return replace(run, scope=_scope(head["scope"], where)) if "scope" in head else run
+
+
+def _scope(data: JSON, where: str) -> Scope:
+    try:
+        return Scope(
+            partial=str(data["partial"]),
+            folders=tuple(map(str, data["folders"])),
+            skipped=tuple(map(str, data["skipped"])),
+        )
+    except (LookupError, TypeError) as error:
+        raise RunFileError(f"the scope of the run cannot be read: {error}", where=f"{where}:1", fix=_DAMAGED) from error
 
 
 def json_report(run: Run) -> str:
@@ -121,6 +151,7 @@ def json_report(run: Run) -> str:
     document = {
         "version": VERSION,
         "mode": run.mode,
+        "scope": run.scope.json,
         "suites": [suite.json for suite in run.suites()],
         "fixtures": [one.json for one in run.fixtures],
         "results": [result.json for result in run.results],

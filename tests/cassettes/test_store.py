@@ -52,10 +52,10 @@ def test_only_what_a_complete_run_used_is_kept(tmp_path):
     put(path, ONE, reply("1"), reply("1", 2), reply("3"))
     put(path, OTHER, reply("1"))
     put(path, OTHER, reply("3"), reply("2/errors/1"))
-    store.keep_only(path, {identity_of(ONE): {("1", 1)}}, {"1", "2"}, tmp_path / ".pytest_llm")
+    store.keep_only(path, {(identity_of(ONE), "1", 1)}, {"1", "2"}, tmp_path / ".pytest_llm")
     # Sample 3 was not run, and was paid for.
     assert stored(path) == {(1, "1", 1): "hello", (1, "3", 1): "hello", (2, "3", 1): "hello"}
-    store.keep_only(path, {}, {"1", "2", "3"}, tmp_path / ".pytest_llm")
+    store.keep_only(path, set(), {"1", "2", "3"}, tmp_path / ".pytest_llm")
     assert stored(path) == {}
 
 

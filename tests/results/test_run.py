@@ -16,6 +16,7 @@ from pytest_llm.results import (
     MissRecord,
     Result,
     Run,
+    Scope,
     SuiteSummary,
     json_report,
     read_run,
@@ -72,8 +73,20 @@ GOOD = write_run(Run(results=(ONE, ONE)))
 HEAD, LINE, _ = GOOD.splitlines(keepends=True)
 
 
+UNKNOWN = json.loads(json.dumps(Scope(partial="the run file does not say what the run has covered").json))
+
+
+def test_the_scope_of_a_run_is_in_its_head():
+    scope = Scope(partial="2 items were deselected", folders=("a", "b"), skipped=("a/cassettes/x.yaml",))
+    assert read_run(write_run(Run(results=(ONE,), scope=scope))).scope == scope
+    assert read_run('{"version": 1, "mode": "replay", "results": 0}\n').scope.partial
+    for damaged in ("3", '{"partial": ""}', '{"partial": "", "folders": 3, "skipped": []}'):
+        with pytest.raises(RunFileError, match="the scope of the run cannot be read"):
+            read_run(f'{{"version": 1, "mode": "replay", "results": 0, "scope": {damaged}}}\n')
+
+
 def test_a_run_file_begins_with_what_it_holds():
-    assert HEAD == '{"version": 1, "mode": "replay", "results": 2}\n'
+    assert json.loads(HEAD) == {"version": 1, "mode": "replay", "results": 2, "scope": UNKNOWN}
 
 
 def test_what_later_versions_add_to_the_head_is_passed_over():
@@ -208,6 +221,7 @@ def test_the_json_report_is_one_document():
     assert json.loads(text) == {
         "version": 1,
         "mode": "live",
+        "scope": UNKNOWN,
         "suites": [
             {
                 "suite": "orders",
