@@ -1,6 +1,7 @@
-"""What of a reply is not for reading, or too long for it: vectors, pictures, sound, megabytes. PYTEST_DONT_REWRITE
+"""What of a reply is not for reading: noise, vectors, pictures, sound, megabytes. PYTEST_DONT_REWRITE
 
-    json: {data: [{embedding: null}]}      a reply, without
+    json: {id: null, data: [{embedding: null}]}      a reply, without
+    noise: '{"id": "cmpl-1"}'              what differs each time, on a line of its own
     aside:
       - {at: /data/0/embedding, f32: …}      a list of numbers: base64, little endian, 32 bits each, or f64
       - {at: /data/0/b64_json, file: …}
@@ -38,6 +39,9 @@ LONGEST_BODY = 262_144
 Fetch: TypeAlias = Callable[[str], bytes]
 """Gives the content of a file by its name. Raises OSError."""
 
+NOISE = ("id", "created", "created_at", "completed_at", "timings", "request_id", "responseId", "createTime")
+"""At the top of a reply: another at each asking, whatever the answer."""
+
 _NAME = re.compile(r"[^./\\\0][^/\\\0]*\.[0-9a-f]{16}\.(?:json|txt|bin)\Z")
 _WIDTHS = {"f32": "f", "f64": "d"}
 _ENDINGS = {"json": ".json", "stream": ".json", "text": ".txt", "base64": ".bin"}
@@ -49,12 +53,20 @@ def set_aside(body: Mapping[str, JSON], stem: str) -> tuple[Mapping[str, JSON], 
     if kind == "base64":
         content = base64.b64decode(body["base64"])
         return (body, {}) if len(content) <= LONGEST_BASE64 else _whole(kind, content, stem)
+    if kind != "json":
+        text = _text(body.get(kind, ""))
+        return (body, {}) if len(text) <= LONGEST_BODY else _whole(kind, text.encode(), stem)
     aside: list[JSON] = []
     files: dict[str, bytes] = {}
-    left = _without(body["json"], (), aside, files, stem) if kind == "json" else body.get(kind, "")
+    left = _without(body["json"], (), aside, files, stem)
+    stored: dict[str, JSON] = {"json": left}
+    if isinstance(left, dict) and (noise := {key: left[key] for key in NOISE if left.get(key) is not None}):
+        stored = {"json": left | dict.fromkeys(noise), "noise": json.dumps(noise)}
+    if aside:
+        stored["aside"] = aside
     if len(_text(left)) > LONGEST_BODY:
-        return _whole(kind, _text(body[kind]).encode(), stem)
-    return ({"json": left, "aside": aside}, files) if aside else (body, {})
+        return _whole(kind, _text(body["json"]).encode(), stem)
+    return stored, files
 
 
 def put_back(stored: Mapping[str, JSON], fetch: Fetch) -> Mapping[str, JSON]:
@@ -68,15 +80,22 @@ def put_back(stored: Mapping[str, JSON], fetch: Fetch) -> Mapping[str, JSON]:
         if kind == "base64":
             return {kind: base64.b64encode(content).decode()}
         return {kind: content.decode() if kind == "text" else json.loads(content)}
-    if "aside" not in stored:
+    if "json" not in stored:
         return stored
     tree = stored["json"]
-    for item in stored["aside"]:
-        path = steps_of(item["at"])
+    for path, value in _all_restored(stored, fetch):
         if value_at(tree, path) is not None:
-            raise ValueError(f"{item['at']} is not empty")
-        tree = with_value(tree, path, _restored(item, fetch))
+            raise ValueError(f"{pointer(path)} is not empty")
+        tree = with_value(tree, path, value)
     return {"json": tree}
+
+
+def _all_restored(stored: Mapping[str, JSON], fetch: Fetch) -> Iterator[tuple[Path, JSON]]:
+    """What is set aside of a JSON reply, with its places."""
+    for key, value in json.loads(stored.get("noise", "{}")).items():
+        yield (key,), value
+    for item in stored.get("aside", ()):
+        yield steps_of(item["at"]), _restored(item, fetch)
 
 
 def files_of(stored: Mapping[str, JSON]) -> Iterator[str]:
@@ -150,6 +169,8 @@ def _fetched(file: Mapping[str, JSON], fetch: Fetch) -> bytes:
     if not _NAME.match(file["name"]):
         raise ValueError(f"{file['name']!r} is no name of a file beside a cassette")
     content = fetch(file["name"])
+    if len(content) != file["bytes"]:  # git on Windows writes CRLF, unless it is told otherwise
+        content = content.replace(b"\r\n", b"\n")
     if hashlib.sha256(content).hexdigest() != file["sha256"]:
         raise ValueError(f"{FOLDER}/{file['name']} is not what was recorded: its digest is another")
     return content

@@ -134,11 +134,10 @@ def _entry(document: JSON, path: str, fetch: Fetch) -> Entry:
             raise TypeError("identity or request")
         entry = Entry(identity, request)
         for item in document["responses"]:
-            body = {kind: item[kind] for kind in BODIES if kind in item}
+            body: dict[str, JSON] = {kind: item[kind] for kind in BODIES if kind in item}
             if len(body) > 1:
                 raise ValueError(f"a response has {' and '.join(body)}")
-            if "aside" in item:
-                body["aside"] = item["aside"]
+            body |= {key: item[key] for key in ("noise", "aside") if key in item}
             reply = StoredReply(
                 slot=item["slot"],
                 number=item["number"],

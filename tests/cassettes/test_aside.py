@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_llm.cassettes import store
-from pytest_llm.cassettes.aside import LONGEST_BASE64, LONGEST_BODY, put_back, set_aside
+from pytest_llm.cassettes.aside import LONGEST_BASE64, LONGEST_BODY, NOISE, put_back, set_aside
 from pytest_llm.cassettes.document import StoredReply, body_of, content_of
 from pytest_llm.cassettes.identity import identity_of, model_record
 from pytest_llm.errors import CassetteCorrupt
@@ -47,6 +47,17 @@ def test_a_vector_takes_four_bytes_a_number_where_that_is_exact_and_eight_where_
         assert long["aside"][0].keys() == {"at", "f64"}
 
 
+def test_what_is_another_each_time_takes_one_line():
+    tree = {"id": "a", "object": "chat.completion", "created": 3, "choices": [{"id": "b"}], "timings": {"ms": 0.5}}
+    stored, _ = there_and_back({"json": tree})
+    assert stored == {
+        "json": {"id": None, "object": "chat.completion", "created": None, "choices": [{"id": "b"}], "timings": None},
+        "noise": '{"id": "a", "created": 3, "timings": {"ms": 0.5}}',
+    }
+    there_and_back({"json": {"id": "a", "vector": vector(), "text": "word " * LONGEST_BODY}})
+    assert there_and_back({"json": {"id": None}})[0] == {"json": {"id": None}}
+
+
 def test_a_list_at_the_top_and_signs_of_zero_are_kept():
     stored, _ = there_and_back({"json": [0.0, -0.0] * 40})
     assert stored["json"] is None
@@ -61,7 +72,7 @@ def test_a_picture_goes_into_a_file_of_its_own():
     code = base64.b64encode(PICTURE).decode()
     stored, files = there_and_back({"json": {"data": [{"b64_json": code}], "created": 1}})
     assert list(files.values()) == [PICTURE]
-    assert stored["json"] == {"data": [{"b64_json": None}], "created": 1}
+    assert stored["json"] == {"data": [{"b64_json": None}], "created": None}
     assert stored["aside"][0]["file"]["bytes"] == len(PICTURE)
 
 
@@ -102,7 +113,11 @@ def test_anything_else_is_stored_as_it_is(body):
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner) | st.lists(st.floats(), min_size=64, max_size=70),
+    lambda inner: (
+        st.lists(inner)
+        | st.dictionaries(st.sampled_from(NOISE) | st.text(), inner)
+        | st.lists(st.floats(), min_size=64, max_size=70)
+    ),
     max_leaves=12,
 )
 
