@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import threading
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -61,6 +62,7 @@ class Recordings:
         self._folders: dict[Any, tuple[Path, str]] = {}
         self._interception: Interception | None = None
         self._journal: Journal | None = None
+        self._opening = threading.Lock()
         self.router = Router(Hosts(settings.ignore_hosts, settings.record_hosts), refuse=not settings.asks)
         budget = self._budget()
         self._desk = Desk(
@@ -170,11 +172,12 @@ class Recordings:
                     del os.environ[name]
 
     def _opened_journal(self) -> Journal:
-        if self._journal is None:
-            from pytest_llm.cassettes.journal import Journal
+        from pytest_llm.cassettes.journal import Journal
 
-            self._journal = Journal(self._settings.state)
-        return self._journal
+        with self._opening:  # threads may ask at once
+            if self._journal is None:
+                self._journal = Journal(self._settings.state)
+            return self._journal
 
 
 def _normalize(hook: Any, request: dict[str, Any]) -> None:

@@ -6,13 +6,14 @@ into the cassettes by the next recording run. A torn last line is the reply that
 
 from __future__ import annotations
 
+import contextlib
 import json
-import os
+import threading
+import time
 import uuid
 from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
-from typing import IO
 
 from filelock import FileLock, Timeout
 
@@ -25,45 +26,74 @@ _SUFFIX = ".journal.jsonl"
 
 
 class Journal:
-    """The journal of this process; made on the first exchange that is recorded."""
+    """The journal of this process; made before the first request that is recorded. Raises LlmError where it cannot."""
 
     def __init__(self, state: Path) -> None:
-        folder = store.state_folder(state) / "journals"
-        folder.mkdir(exist_ok=True)
-        self.path = folder / f"{os.getpid()}-{uuid.uuid4().hex[:8]}{_SUFFIX}"
-        # Held as long as this process lives: whoever gets the lock knows that the writer is gone.
-        self._lock = FileLock(self.path.with_suffix(".lock"))
-        self._lock.acquire()
+        # The time first: of two journals, the later one is recovered later.
+        name = f"{time.time_ns()}-{uuid.uuid4().hex[:8]}{_SUFFIX}"
+        self.path = state / "journals" / name
         self._unsettled: Counter[Path] = Counter()
         self._root = state.parent
-        self._file: IO[str] = self.path.open("a", encoding="utf-8", newline="\n")
+        self._writing = threading.Lock()
+        self._problem: OSError | None = None
+        try:
+            (store.state_folder(state) / "journals").mkdir(exist_ok=True)
+            # Held as long as this process lives: whoever gets the lock knows that the writer is gone. Of no thread,
+            # because the one that asks first need not be the one that ends the run.
+            self._lock = FileLock(self.path.with_suffix(".lock"), thread_local=False)
+            self._lock.acquire()
+            # Without a buffer: what a full disk did not take is not tried again later, in the middle of another line.
+            self._file = self.path.open("ab", buffering=0)
+        except OSError as error:
+            raise self._error(error) from error
 
     def write(self, cassette: Path, identity: str, request: RequestRecord, reply: StoredReply) -> None:
-        """One exchange, flushed to the operating system: it survives the death of this process."""
-        self._unsettled[cassette] += 1
+        """One exchange, given to the operating system: it survives the death of this process. Raises LlmError."""
+        self.settle(cassette, -1)
         # Relative, so that a repository that was moved meanwhile recovers into itself.
         place = cassette.relative_to(self._root) if cassette.is_relative_to(self._root) else cassette
         line = {"cassette": place.as_posix(), "identity": identity, "request": request, "reply": asdict(reply)}
-        self._file.write(json.dumps(line, ensure_ascii=True) + "\n")
-        self._file.flush()
+        # The line break is at the beginning, so that a line that was torn spoils no other.
+        left = memoryview(b"\n" + json.dumps(line, ensure_ascii=True).encode())
+        try:
+            with self._writing:
+                while left:
+                    left = left[self._file.write(left) :]
+        except OSError as error:
+            self._problem = error
+            raise self._error(error) from error
+
+    def check(self) -> None:
+        """Raise LlmError where an earlier exchange could not be written: what is paid for now would not be safe."""
+        if self._problem is not None:
+            raise self._error(self._problem)
+
+    def _error(self, error: OSError) -> LlmError:
+        return LlmError(
+            f"the journal of what is recorded cannot be written: {error}",
+            where=str(self.path.parent),
+            fix={"mend": "the space or the permissions there, then pytest --llm-record; it goes on where this run was"},
+        )
 
     def settle(self, cassette: Path, count: int) -> None:
         """So many exchanges are in their cassette."""
-        self._unsettled[cassette] -= count
+        with self._writing:
+            self._unsettled[cassette] -= count
 
     def close(self) -> None:
         """End the journal; it stays for the next run's recovery where a cassette could not take its exchanges."""
         self._file.close()
-        if not any(self._unsettled.values()):
-            self.path.unlink(missing_ok=True)
-        self._lock.release()
-        Path(self._lock.lock_file).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # recovering what is in its cassette changes nothing
+            if not any(self._unsettled.values()):
+                self.path.unlink(missing_ok=True)
+            self._lock.release()
+            Path(self._lock.lock_file).unlink(missing_ok=True)
 
 
 def recover(state: Path) -> list[str]:
     """Put what killed runs left in journals into the cassettes; what there is to say about it, line by line.
 
-    A journal whose cassette cannot take its exchanges stays.
+    Of a journal, the exchanges that their cassette cannot take stay.
     """
     told = []
     for path in sorted((state / "journals").glob(f"*{_SUFFIX}")):
@@ -72,26 +102,58 @@ def recover(state: Path) -> list[str]:
             lock.acquire(timeout=0)
         except Timeout:  # its writer is alive
             continue
-        try:
-            count = _replay(path, state)
-            path.unlink(missing_ok=True)
-            told += [f"{count} exchanges of an earlier run, which was killed, were recovered"] if count else []
-        except LlmError as error:
+        except OSError as error:
             told.append(f"exchanges of an earlier run, which was killed, wait in {path}: {error}")
+            continue
+        try:
+            told += _recovered(path, state)
         finally:
             lock.release()
-        Path(lock.lock_file).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            Path(lock.lock_file).unlink(missing_ok=True)
     return told
 
 
-def _replay(path: Path, state: Path) -> int:
-    count = 0
-    for line in path.read_text(encoding="utf-8").split("\n"):
+def _recovered(path: Path, state: Path) -> list[str]:
+    count, waiting, told = 0, b"", []
+    for cassette, (lines, exchanges) in _by_cassette(path).items():
+        added: dict[str, tuple[RequestRecord, list[StoredReply]]] = {}
+        for identity, request, reply in exchanges:
+            added.setdefault(identity, (request, []))[1].append(reply)
         try:
-            found = json.loads(line)
-            reply = StoredReply(**found["reply"])
-        except (ValueError, KeyError, TypeError):  # the end of the file, or the line that was being written
+            store.merge(state.parent / cassette, added, state)
+            store.sweep(state.parent / cassette, state)
+            count += len(lines)
+        except LlmError as error:
+            waiting += b"\n".join([b"", *lines])
+            told.append(f"exchanges of an earlier run, which was killed, wait in {path}: {error}")
+    try:
+        if waiting:
+            store.replace(path, waiting)
+        else:
+            path.unlink(missing_ok=True)
+    except (LlmError, OSError) as error:  # read-only: it is recovered once more, which changes nothing
+        told.append(f"the journal {path} could not be removed: {error}")
+    return [*([f"{count} exchanges of an earlier run, which was killed, were recovered"] if count else []), *told]
+
+
+_Exchange = tuple[str, RequestRecord, StoredReply]
+
+
+def _by_cassette(path: Path) -> dict[str, tuple[list[bytes], list[_Exchange]]]:
+    """The lines of a journal, and the exchanges in them; without a line that was being written when the run ended."""
+    found: dict[str, tuple[list[bytes], list[_Exchange]]] = {}
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:  # another run was faster
+        return {}
+    for line in content.split(b"\n"):
+        try:
+            told = json.loads(line)
+            exchange = (told["identity"], told["request"], StoredReply(**told["reply"]))
+            lines, exchanges = found.setdefault(told["cassette"], ([], []))
+        except (ValueError, KeyError, TypeError):
             continue
-        store.merge(state.parent / found["cassette"], {found["identity"]: (found["request"], [reply])}, state)
-        count += 1
-    return count
+        lines.append(line)
+        exchanges.append(exchange)
+    return found

@@ -154,6 +154,8 @@ class Recorder:
             raise self._miss(identity, request)
         ticket = Ticket(identity=identity, request=request, role=role, reply=reply, started=time.monotonic())
         if reply is None:
+            if self.mode in ("record", "rerecord"):
+                self._desk.journal().check()
             if self._desk.mode != "live":
                 self._desk.secrets().refuse(request, self.shown)
             if self._desk.reserve is not None:
@@ -257,8 +259,11 @@ class Recorder:
     def _add(self, exchange: Exchange) -> None:
         """Append an exchange, in the place of an error that an earlier try got; it is journalled first."""
         if exchange.source == "recorded":
-            self._desk.journal().write(self.path, exchange.identity, exchange.request, exchange.reply)
             self._unsaved.append(exchange)
+            try:
+                self._desk.journal().write(self.path, exchange.identity, exchange.request, exchange.reply)
+            except LlmError as problem:
+                self.problems.append(problem)  # raised into a client, it would make it ask, and pay, again
         if (earlier := self._errors.pop(exchange.identity, None)) is not None:
             self.exchanges.remove(earlier)
         self.exchanges.append(exchange)

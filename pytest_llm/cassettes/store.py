@@ -118,18 +118,31 @@ def _locked(path: Path, state: Path) -> AbstractContextManager[object]:
 
 
 def _rewrite(path: Path, change: Callable[[dict[str, Entry]], dict[str, Entry]], state: Path) -> None:
-    with _locked(path, state):
-        before = load(path) or {}
-        check_unedited(before.values(), str(path))
-        _put(path, *apart(change(before).values(), path.stem))
+    try:
+        with _locked(path, state):
+            before = load(path) or {}
+            check_unedited(before.values(), str(path))
+            _put(path, *apart(change(before).values(), path.stem))
+    except OSError as error:
+        raise _unwritten(path, error) from error
+
+
+def sweep(path: Path, state: Path) -> None:
+    """Remove what a run that was killed left half written beside a cassette."""
+    kept = f"{glob.escape(path.stem)}.{'?' * 16}.*"
+    with contextlib.suppress(OSError), _locked(path, state):
+        for folder, name in ((path.parent, glob.escape(path.name)), (path.parent / FOLDER, kept)):
+            for old in folder.glob(f".{name}.{'?' * 8}.tmp"):
+                old.unlink(missing_ok=True)
 
 
 def _put(path: Path, entries: list[Entry], files: Mapping[str, bytes]) -> None:
     """Write a cassette whose files are there before it names them, and go after it has."""
     folder = path.parent / FOLDER
     for name, content in files.items():
-        if not (folder / name).exists():  # the name has its digest
-            replace(folder / name, content)
+        file = folder / name
+        if not file.exists() or file.read_bytes() != content:  # the name has its digest, and git may change line ends
+            replace(file, content)
     text = write(entries).encode()
     if not path.exists() or path.read_bytes() != text:
         replace(path, text)
@@ -143,7 +156,7 @@ def replace(path: Path, content: bytes) -> None:
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=path.parent)
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()
@@ -153,9 +166,18 @@ def replace(path: Path, content: bytes) -> None:
         Path(temporary).chmod(0o666 & ~mask)  # mkstemp makes files that only their owner can read
         Path(temporary).replace(path)
     except OSError as error:
+        raise _unwritten(path, error) from error
+    finally:  # after Ctrl-C, too
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
-        raise LlmError(f"the file cannot be written: {error}", where=str(path)) from error
+
+
+def _unwritten(path: Path, error: OSError) -> LlmError:
+    return LlmError(
+        f"the file cannot be written: {error}",
+        where=str(path),
+        fix={"mend": "the space or the permissions there, then run again"},
+    )
 
 
 def state_folder(state: Path) -> Path:

@@ -128,7 +128,7 @@ def test_a_killed_recording_loses_at_most_the_reply_in_flight(tmp_path):
             one = model_record("chat/completions", {"n": n})
             reply = StoredReply(slot="1", number=1, status=200, latency_ms=1, headers={}, body={"text": "x"})
             journal.write(state.parent / f"{n % 2}.yaml", identity_of(one), one, reply)
-        journal._file.write('{"cassette": "torn'); journal._file.flush()
+        journal._file.write(b'\\n{"cassette": "torn')
         os.kill(os.getpid(), signal.SIGKILL)
         """
     )
@@ -177,3 +177,101 @@ def test_a_repository_that_was_moved_recovers_into_itself(tmp_path):
     recover(tmp_path / "new" / ".pytest_llm")
     assert len(stored(tmp_path / "new" / "cassettes" / "x.yaml")) == 1
     assert not (tmp_path / "old").exists()
+
+
+def test_a_line_that_was_torn_by_a_full_disk_spoils_no_other(tmp_path):
+    """A real limit: the file may not grow past a size, as on a full disk; then there is room again."""
+    code = textwrap.dedent(
+        """
+        import resource, sys; from pathlib import Path
+        from pytest_llm.cassettes.document import StoredReply
+        from pytest_llm.cassettes.identity import identity_of, model_record
+        from pytest_llm.cassettes.journal import Journal
+        from pytest_llm.errors import LlmError
+        state = Path(sys.argv[1])
+        journal = Journal(state)
+        def write(n):
+            one = model_record("chat/completions", {"n": n})
+            reply = StoredReply(slot="1", number=1, status=200, latency_ms=1, headers={}, body={"text": "x"})
+            journal.write(state.parent / "x.yaml", identity_of(one), one, reply)
+        write(1)
+        size = journal.path.stat().st_size
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size + 20, resource.RLIM_INFINITY))
+        for ask in (lambda: write(2), journal.check):
+            try:
+                ask()
+            except LlmError as error:
+                print(error)
+        assert journal.path.stat().st_size == size + 20
+        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        write(3)
+        journal.close()
+        """
+    )
+    state = tmp_path / ".pytest_llm"
+    told = subprocess.run([sys.executable, "-c", code, str(state)], check=True, capture_output=True, text=True).stdout
+    assert told.count("the journal of what is recorded cannot be written: [Errno 27] File too large") == 2
+    assert "pytest --llm-record" in told
+    assert recover(state) == ["2 exchanges of an earlier run, which was killed, were recovered"]
+    assert sorted(stored(tmp_path / "x.yaml")) == [(1, "1", 1), (3, "1", 1)]
+
+
+def test_of_two_journals_the_later_one_has_the_last_word(tmp_path):
+    state = tmp_path / ".pytest_llm"
+    for text in ("earlier", "later"):
+        journal = Journal(state)
+        journal.write(tmp_path / "x.yaml", identity_of(ONE), ONE, reply(text=text))
+        journal.close()
+    recover(state)
+    assert stored(tmp_path / "x.yaml") == {(1, "1", 1): "later"}
+
+
+def test_a_cassette_that_cannot_take_its_exchanges_keeps_no_other_from_it(tmp_path):
+    """Nor does what is recovered once come back, over what was recorded since."""
+    state, bad, good = tmp_path / ".pytest_llm", tmp_path / "a.yaml", tmp_path / "b.yaml"
+    bad.write_text("damaged")
+    journal = Journal(state)
+    for path in (bad, good):
+        journal.write(path, identity_of(ONE), ONE, reply())
+    journal.close()
+    told = recover(state)
+    assert told[0] == "1 exchanges of an earlier run, which was killed, were recovered"
+    assert "does not begin with its version" in told[1] and len(told) == 2
+    put(good, ONE, reply(text="since then"))
+    bad.unlink()
+    assert recover(state) == ["1 exchanges of an earlier run, which was killed, were recovered"]
+    assert stored(bad) == {(1, "1", 1): "hello"}
+    assert stored(good) == {(1, "1", 1): "since then"}
+
+
+def test_a_journal_that_another_run_has_just_recovered_is_nobodys(tmp_path):
+    """Two processes recover at once: each of them finds the same journals, and one is later."""
+    code = "import sys, pathlib, pytest_llm.cassettes.journal as j; print(j.recover(pathlib.Path(sys.argv[1])))"
+    state = tmp_path / ".pytest_llm"
+    for n in range(20):
+        journal = Journal(state)
+        journal.write(tmp_path / f"{n}.yaml", identity_of(ONE), ONE, reply())
+        journal.close()
+    runs = [
+        subprocess.Popen([sys.executable, "-c", code, str(state)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        for _ in range(3)
+    ]
+    told = [run.communicate() for run in runs]
+    assert [run.returncode for run in runs] == [0, 0, 0], told
+    assert sum(out.count(b"1 exchanges") for out, _ in told) == 20
+    assert len(list(tmp_path.glob("*.yaml"))) == 20
+    assert not list((state / "journals").iterdir())
+
+
+def test_a_file_beside_a_cassette_that_lost_its_line_ends_is_written_anew(tmp_path):
+    path, long = tmp_path / "x.yaml", "line\n" * 60_000
+    put(path, ONE, reply(text=long))
+    [file] = (tmp_path / "files").iterdir()
+    file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))  # as git on Windows does, unless told otherwise
+    assert stored(path) == {(1, "1", 1): long}
+    file.write_bytes(b"mangled")
+    with pytest.raises(CassetteCorrupt, match="digest is another"):
+        store.load(path)
+    path.unlink()  # as the message says
+    put(path, ONE, reply(text=long))
+    assert stored(path) == {(1, "1", 1): long}
