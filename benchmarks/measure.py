@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,6 +89,14 @@ def run_pytest(
 def per_case(small: Cost, large: Cost, cases: int) -> float:
     """Milliseconds of CPU for each case after the first."""
     return (large.cpu_s - small.cpu_s) / (cases - 1) * 1000
+
+
+def cpu_s(action: Callable[[], object]) -> float:
+    """Seconds of CPU that this process needs for something. What was left over before is collected first."""
+    gc.collect()
+    start = time.process_time()
+    action()
+    return time.process_time() - start
 
 
 def _environment(more: dict[str, str]) -> dict[str, str]:

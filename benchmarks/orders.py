@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
+from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 SYSTEM = """\
@@ -58,10 +61,7 @@ def case(number: int) -> dict[str, Any]:
 
 def completion(body: dict[str, Any]) -> dict[str, Any]:
     """The scripted endpoint's reply, with every field that a chat completion has today: about 900 bytes."""
-    found = re.search(r"Reference (\d{5});", body["messages"][-1]["content"])
-    if found is None:
-        raise ValueError("the request is none of this benchmark's")
-    number = int(found[1])
+    number = _number(body)
     return {
         "id": f"chatcmpl-{number:029}",
         "object": "chat.completion",
@@ -90,3 +90,35 @@ def completion(body: dict[str, Any]) -> dict[str, Any]:
         "service_tier": "default",
         "system_fingerprint": "fp_scripted",
     }
+
+
+def sample(number: int, turn: int) -> dict[str, Any]:
+    """Another reply to the same e-mail for every turn, with the same order in it: other id, time and order of keys."""
+    reply = completion({"messages": [{"content": email(number)}]})
+    keys = list(order(number))
+    shift = turn % len(keys)
+    told = {key: order(number)[key] for key in keys[shift:] + keys[:shift]}
+    reply["id"] = f"chatcmpl-{hashlib.sha256(f'{number} {turn}'.encode()).hexdigest()[:29]}"
+    reply["created"] += number * 7 + turn
+    reply["choices"][0]["message"]["content"] = json.dumps(told)
+    return reply
+
+
+def sampling() -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """A script whose replies to the same request differ."""
+    turns: Counter[int] = Counter()
+
+    def script(body: dict[str, Any]) -> dict[str, Any]:
+        number = _number(body)
+        turns[number] += 1
+        return sample(number, turns[number])
+
+    return script
+
+
+def _number(body: dict[str, Any]) -> int:
+    """Which order a request asks for."""
+    found = re.search(r"Reference (\d{5});", body["messages"][-1]["content"])
+    if found is None:
+        raise ValueError("the request is none of this benchmark's")
+    return int(found[1])

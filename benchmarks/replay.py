@@ -72,4 +72,4 @@ def measured(subjects: Sequence[Subject], cases: int, repeats: int) -> dict[Subj
 def replayed(subject: Subject, cases: int) -> Cost:
     """One process that replays so many cases. The endpoint is gone, so what passes comes from a recording."""
     folder, arguments = subject.replay(cases)
-    return run_pytest(subject.python, folder, cases, *arguments)
+    return run_pytest(subject.python, folder, cases * subject.samples, *arguments)

@@ -21,7 +21,7 @@ from measure import BenchmarkFailed, Spread
 from table import table
 from workload import OURS, recorded
 
-from pytest_llm.cassettes.document import Entry, read, write
+from pytest_llm.cassettes.document import Entry, apart, read, write
 from pytest_llm.cassettes.identity import identity_of
 
 SYSTEM = "system.txt"
@@ -103,9 +103,8 @@ def _edited(cases: int, folder: Path) -> Path:
     (folder / SYSTEM).write_text(after, encoding="utf-8")
     for number, path in enumerate(sorted(folder.glob("cassettes/**/*.yaml")), 1):
         entries = read(path.read_text(encoding="utf-8"), path.name).values()
-        path.write_text(
-            write([_again(entry, before, after, number % WORSE == 0) for entry in entries]), encoding="utf-8"
-        )
+        changed = [_again(entry, before, after, number % WORSE == 0) for entry in entries]
+        path.write_text(write(apart(changed, path.stem)[0]), encoding="utf-8")
     return folder
 
 

@@ -14,8 +14,12 @@ from dataclasses import dataclass, replace
 from breakdown import measure_breakdown
 from entering import measure_entering
 from growth import measure_growth
+from loading import measure_loading
+from lookup import measure_lookup
+from recording import measure_recording
 from replay import measure_replay
 from reviewing import measure_reviewing
+from scale import measure_scale
 from table import machine, put, versions
 from unused import measure_unused
 from workload import BARE, CACHE, CASSETTER, OURS, OURS_BY_CLIENT, PYTEST_RECORDING, Subject, package_edition
@@ -40,6 +44,18 @@ class Sizes:
     #: How many changed cases are reviewed, and how often.
     reviewed: tuple[int, ...]
     reviews: int
+    #: Exchanges in one file, and up to how many stock vcrpy is asked.
+    exchanges: tuple[int, ...]
+    stock_up_to: int
+    #: Files of one exchange that are loaded.
+    files: int
+    #: Calls that are recorded, few and many, how often, and whether by others too.
+    calls: tuple[int, int]
+    recordings: int
+    others: bool
+    #: Cases with three samples each, few and many, and how often git and pytest run over them.
+    suites: tuple[int, int]
+    suite_rounds: int
 
 
 FULL = Sizes(
@@ -53,6 +69,14 @@ FULL = Sizes(
     growth={1: 9, 100: 9, 1000: 5, 10_000: 2},
     reviewed=(20, 200, 2000),
     reviews=7,
+    exchanges=(100, 1000, 10_000),
+    stock_up_to=1000,
+    files=1000,
+    calls=(100, 1000),
+    recordings=3,
+    others=True,
+    suites=(200, 2000),
+    suite_rounds=5,
 )
 # Others are left out: their virtualenvs take longer than all of it.
 QUICK = Sizes(
@@ -66,12 +90,24 @@ QUICK = Sizes(
     growth={1: 2, 20: 2, 100: 2, 200: 1},
     reviewed=(20,),
     reviews=2,
+    exchanges=(100, 500),
+    stock_up_to=100,
+    files=100,
+    calls=(5, 40),
+    recordings=1,
+    others=False,
+    suites=(10, 40),
+    suite_rounds=2,
 )
 
 BENCHMARKS: dict[str, Callable[[Sizes], str]] = {
     "unused": lambda sizes: measure_unused(sizes.processes, sizes.probes, sizes.pairs),
     "replay": lambda sizes: measure_replay(sizes.subjects, sizes.cases, sizes.repeats),
     "entering": lambda sizes: measure_entering(sizes.repeats, sizes.openings),
+    "lookup": lambda sizes: measure_lookup(sizes.exchanges, sizes.stock_up_to, sizes.repeats),
+    "loading": lambda sizes: measure_loading(sizes.files, sizes.repeats),
+    "recording": lambda sizes: measure_recording(sizes.calls, sizes.recordings, others=sizes.others),
+    "scale": lambda sizes: measure_scale(sizes.suites, sizes.suite_rounds),
     "growth": lambda sizes: measure_growth(sizes.growth, sizes.cases),
     "review": lambda sizes: measure_reviewing(sizes.reviewed, sizes.reviews),
     "breakdown": lambda sizes: measure_breakdown(sizes.cases),
@@ -85,7 +121,7 @@ def main() -> None:
     parser.add_argument("benchmarks", nargs="*", metavar="benchmark", help=f"of {', '.join(BENCHMARKS)}; default: all")
     parser.add_argument("--quick", action="store_true", help="small sizes, no other libraries: below a minute")
     parser.add_argument("--cases", type=int, metavar="N", help="cases in replay and breakdown, instead of 1,000")
-    parser.add_argument("--repeats", type=int, metavar="N", help="rounds of replay")
+    parser.add_argument("--repeats", type=int, metavar="N", help="rounds of replay, entering, lookup and loading")
     parser.add_argument("--fresh", action="store_true", help="make projects, recordings and virtualenvs anew")
     parser.add_argument("--write", action="store_true", help="put the tables into README.md")
     said = parser.parse_args()

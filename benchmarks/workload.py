@@ -37,6 +37,8 @@ class Subject:
     requirements: tuple[str, ...] = ()
     recording: tuple[str, ...] = ()
     replaying: tuple[str, ...] = ()
+    #: How many tests, and replies, a case has.
+    samples: int = 1
 
     @property
     def python(self) -> Path:
@@ -73,6 +75,15 @@ OURS_BY_CLIENT = Subject(
     recording=("--llm-record",),
 )
 BARE = Subject(name="bare pytest", project="bare")
+OURS_SAMPLED = Subject(
+    name="pytest-llm-evals, 3 samples",
+    project="ours",
+    plugin="pytest_llm.plugin",
+    recording=("--llm-record", "--llm-samples=3"),
+    replaying=("--llm-samples=3",),
+    samples=3,
+)
+BARE_SAMPLED = Subject(name="bare pytest, 3 samples", project="bare_sampled", samples=3)
 PYTEST_RECORDING = Subject(
     name="pytest-recording",
     project="vcr",
@@ -108,7 +119,7 @@ def recorded(subject: Subject, cases: int) -> Path:
 def _edition(subject: Subject) -> str:
     """Another one when the project becomes another, or what writes our cassettes."""
     sources = [SOURCES / "order.py", HERE / "orders.py", *sorted((SOURCES / subject.project).glob("*.py"))]
-    if subject in (OURS, OURS_BY_CLIENT):
+    if subject.plugin == OURS.plugin:
         sources += sorted((PACKAGE / "cassettes").glob("*.py"))
     return _digest(sources)
 
@@ -140,11 +151,11 @@ def _line(subject: Subject, number: int) -> str:
 
 def _record(subject: Subject, cases: int, folder: Path) -> None:
     print(f"recording {cases} cases with {subject.name} …", file=sys.stderr)
-    with scripted_server(orders.completion) as address:
+    with scripted_server(orders.completion if subject.samples == 1 else orders.sampling()) as address:
         (folder / "address.txt").write_text(address, encoding="utf-8")
         arguments = (*subject.arguments, *subject.recording)
         keys = {"OPENAI_BASE_URL": address, "OPENAI_API_KEY": "none"}
-        run_pytest(subject.python, folder, cases, *arguments, **keys)
+        run_pytest(subject.python, folder, cases * subject.samples, *arguments, **keys)
     kept = len(list(folder.rglob("cassettes/**/*.yaml")))
     if kept != cases:
         raise RuntimeError(f"{subject.name} kept {kept} cassettes of {cases}")
