@@ -5,18 +5,18 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import orders
-from exchanges import JSON_TYPE, answered, record
+from exchanges import JSON_TYPE, answered, one_each, our_cassette, record
 from measure import BenchmarkFailed, Cost, Spread, cpu_s, per_case, run_pytest
 from scripted_server import scripted_server
 from table import table
 from workload import BARE, OURS, PYTEST_RECORDING, SOURCES, Subject
 
-from pytest_llm.cassettes import Desk, Recorder, Secrets, Shelf
+from pytest_llm.cassettes import Desk, Recorder, Secrets, Shelf, store
 from pytest_llm.cassettes.journal import Journal
 
 ONE, EACH = "test_one.py", "test_each.py"
@@ -71,7 +71,7 @@ def measure_recording(calls: tuple[int, int], rounds: int, *, others: bool) -> s
         "of ours",
         f"per call, of that of {small:,} calls",
     )
-    return f"{table(head, rows)}\n\n{_journal(small, large, max(rounds, 5))}"
+    return f"{table(head, rows)}\n\n{_recorder(calls, max(rounds, 5))}"
 
 
 def _row(way: Way, per_call: dict[tuple[Way, int], list[float]], small: int, large: int) -> tuple[str, ...]:
@@ -136,40 +136,51 @@ class _Silent(Journal):
         """Nothing waits."""
 
 
-def _journal(small: int, large: int, rounds: int) -> str:
+def _recorder(calls: tuple[int, int], rounds: int) -> str:
     """The table of a recorder that is handed requests and replies in this process, without HTTP and SDK."""
-    found: dict[tuple[str, int], list[float]] = {(name, size): [] for size in (small, large) for name in _JOURNALS}
+    found: dict[tuple[type[Journal], int, int], list[float]] = {
+        (journal, before, size): [] for size in calls for before in (0, size) for journal in (Journal, _Silent)
+    }
     for _ in range(rounds):
-        for (name, size), seconds in found.items():
-            seconds.append(_kept(name, size) / size)
+        for (journal, before, size), seconds in found.items():
+            seconds.append(_kept(journal, before, size) / size * 1e6)
     rows = []
-    for size in (small, large):
-        with_it, without = (found[name, size] for name in _JOURNALS)
-        added = Spread(tuple((one - other) * 1e6 for one, other in zip(with_it, without, strict=True)))
-        ratio = Spread(tuple(one / other for one, other in zip(with_it, without, strict=True)))
-        each = [Spread(tuple(one * 1e6 for one in seconds)).range(0) for seconds in (with_it, without)]
-        rows.append((f"{size:,} calls", *each, added.range(0), f"{ratio.range(2)} ×"))
+    for size in calls:
+        for before in (0, size):
+            with_it, without = (found[journal, before, size] for journal in (Journal, _Silent))
+            added = Spread(tuple(one - other for one, other in zip(with_it, without, strict=True)))
+            ratio = Spread(tuple(one / other for one, other in zip(with_it, without, strict=True)))
+            growth = zip(with_it, found[Journal, min(before, *calls), min(calls)], strict=True)
+            rows.append(
+                (
+                    f"{size:,} calls into {'a cassette of as many' if before else 'a new cassette'}",
+                    Spread(tuple(with_it)).range(0),
+                    Spread(tuple(one / base for one, base in growth)).range(2),
+                    added.range(0),
+                    f"{ratio.range(2)} ×",
+                )
+            )
     head = (
         f"{rounds} rounds: median (min–max)",
-        "CPU µs per call with the journal",
-        "without",
-        "the journal",
-        "with it, of without",
+        "CPU µs per call",
+        f"of that of {min(calls):,} calls",
+        "the journal's part",
+        "with the journal, of without",
     )
     return table(head, rows)
 
 
-_JOURNALS: Mapping[str, type[Journal]] = {"with": Journal, "without": _Silent}
-
-
-def _kept(journal: str, calls: int) -> float:
-    """Seconds of CPU to take, keep and save so many exchanges."""
-    exchanges = [(record(number), json.dumps(answered(number)).encode()) for number in range(calls)]
+def _kept(journal: type[Journal], before: int, calls: int) -> float:
+    """Seconds of CPU to take, keep and save so many exchanges, into a cassette that has some already."""
+    exchanges = [(record(number), json.dumps(answered(number)).encode()) for number in range(before, before + calls)]
     with tempfile.TemporaryDirectory() as scratch:
         state, none = Path(scratch, ".pytest_llm"), Secrets.of({})
-        opened = _JOURNALS[journal](state)
+        path = Path(scratch, "case.yaml")
+        if before:
+            our_cassette(path, one_each(range(before)))
+        opened = journal(state)
         desk = Desk(mode="record", state=state, secrets=lambda: none, journal=lambda: opened, shelf=Shelf())
-        recorder = Recorder(desk, Path(scratch, "case.yaml"), shown="case.yaml", owner="test_it.py::test_it")
+        recorder = Recorder(desk, path, shown=path.name, owner="test_it.py::test_it")
 
         def kept() -> None:
             for request, content in exchanges:
@@ -178,4 +189,6 @@ def _kept(journal: str, calls: int) -> float:
 
         spent = cpu_s(kept)
         opened.close()
+        if len(store.load(path) or {}) != before + calls:
+            raise BenchmarkFailed("the recorder did not keep every exchange")
     return spent

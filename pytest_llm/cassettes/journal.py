@@ -12,7 +12,6 @@ import threading
 import time
 import uuid
 from collections import Counter
-from dataclasses import asdict
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -52,7 +51,8 @@ class Journal:
         self.settle(cassette, -1)
         # Relative, so that a repository that was moved meanwhile recovers into itself.
         place = cassette.relative_to(self._root) if cassette.is_relative_to(self._root) else cassette
-        line = {"cassette": place.as_posix(), "identity": identity, "request": request, "reply": asdict(reply)}
+        fields = {name: getattr(reply, name) for name in StoredReply.__slots__}  # asdict would copy the body, deeply
+        line = {"cassette": place.as_posix(), "identity": identity, "request": request, "reply": fields}
         # The line break is at the beginning, so that a line that was torn spoils no other.
         left = memoryview(b"\n" + json.dumps(line, ensure_ascii=True).encode())
         try:

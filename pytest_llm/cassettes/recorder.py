@@ -108,6 +108,8 @@ class Recorder:
         self._errors: dict[str, Exchange] = {}
         self._found: dict[str, Entry] | None = None
         self._loaded = False
+        #: Whether no recorded request was edited; looked at when the first one is not found.
+        self._checked = False
         self._closed = False
         self._unsaved: list[Exchange] = []
 
@@ -139,8 +141,9 @@ class Recorder:
         identity = identity_of(request)
         entries = {} if self.mode == "live" else self._entries()
         entry = entries.get(identity)
-        if entry is None or entry.request != request:
+        if not self._checked and (entry is None or entry.request != request):
             check_unedited(entries.values(), self.shown)
+            self._checked = True  # once: recording into a cassette of thousands would read all of it for each request
         if role == "subject" and str(request["url"]).partition("?")[0] in _RETRIEVAL:
             role = "retrieval"
         with self._lock:
