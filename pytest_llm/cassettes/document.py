@@ -34,7 +34,7 @@ from pytest_llm.schemas import JSON, load_json
 VERSION = 1
 BODIES = ("json", "stream", "text", "base64", "file")
 _OTHER_BREAKS = re.compile("[\r\x85\u2028\u2029\ufeff]")
-RESTORE = {"restore": "git checkout -- {path}", "or ask again": "delete the file, then pytest --llm-record"}
+RESTORE = {"restore": "git checkout -- {path}", "ask again": "delete the file, then pytest --llm-record"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +105,7 @@ def read(text: str, path: str, fetch: Fetch = _no_file) -> dict[str, Entry]:
     Raises CassetteCorrupt for a file that is cut, mangled, in conflict, or from a newer version.
     """
     if "\n<<<<<<< " in text or text.startswith("<<<<<<< "):
-        fix = {"keep one": "git checkout --ours -- {path}    (or --theirs)", "or ask again": RESTORE["or ask again"]}
+        fix = {"keep one": "git checkout --ours -- {path}    (or --theirs)", "ask again": RESTORE["ask again"]}
         raise _corrupt("there is a merge conflict in the cassette", path, fix)
     documents = _parsed(text, path)
     head = documents[0] if documents else None
