@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from pytest_llm.cassettes.aside import FOLDER, Fetch
-from pytest_llm.cassettes.document import Entry, StoredReply, apart, check_unedited, read, write
+from pytest_llm.cassettes.document import RESTORE, Entry, StoredReply, apart, check_unedited, read, write
 from pytest_llm.cassettes.identity import RequestRecord, identity_of
 from pytest_llm.errors import CassetteCorrupt, LlmError
 
@@ -30,8 +30,12 @@ def load(path: Path, shown: str = "") -> dict[str, Entry] | None:
             text = file.read().decode()
     except FileNotFoundError:
         return None
-    except (OSError, UnicodeDecodeError) as error:
-        raise CassetteCorrupt(f"the cassette cannot be read: {error}", where=shown) from error
+    except OSError as error:
+        fix = {"mend": "its permissions, or what is in its place"}
+        raise CassetteCorrupt(f"the cassette cannot be read: {error}", where=shown, fix=fix) from error
+    except UnicodeDecodeError as error:
+        fix = {label: line.format(path=shown) for label, line in RESTORE.items()}
+        raise CassetteCorrupt(f"the cassette cannot be read: {error}", where=shown, fix=fix) from error
     return read(text, shown, beside(path))
 
 
