@@ -46,7 +46,9 @@ ERRORS = (openai.APIConnectionError, requests.RequestException, httpx.HTTPError,
 asked = {{"model": "tiny", "messages": [{{"role": "user", "content": "hello"}}], "stream": True}}
 {tests}""",
         )
-        project.record().assert_outcomes(passed=len(SENDS))
+        recorded = project.record()
+    recorded.assert_outcomes(passed=len(SENDS))
+    recorded.stdout.fnmatch_lines([f"{len(SENDS)} requests were answered by an error, or not at all, *"])
     assert len(server.requests) == len(SENDS)
     assert not project.cassettes()
     replayed = project.run()

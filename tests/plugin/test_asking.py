@@ -268,10 +268,14 @@ def test_it(llm_calls):
     assert len(ask.server.requests) == 3
 
 
-def test_an_error_that_a_further_try_mends_is_not_kept(ask):
-    ask.server.script = lambda body, n: (503, {"error": {"message": "no such luck"}}) if n == 1 else greet(body, n)
-    ask.write("test_it.py", HANDLES.replace('("gone", "tiny")', '("tiny",)') % "(record_errors=True)")
-    ask.record().assert_outcomes(passed=1)
+@pytest.mark.parametrize(("status", "marked"), [(503, "(record_errors=True)"), (500, ""), (429, "")])
+def test_an_error_that_a_further_try_mends_is_not_kept(ask, status, marked):
+    ask.server.script = lambda body, n: (status, {"error": {"message": "no such luck"}}) if n == 1 else greet(body, n)
+    ask.write("test_it.py", HANDLES.replace('("gone", "tiny")', '("tiny",)') % marked)
+    result = ask.record()
+    result.assert_outcomes(passed=1)
+    result.stdout.no_fnmatch_line("*answered by an error*")
+    assert len(ask.server.requests) == 2
     [text] = ask.cassettes().values()
     assert text.count("status: ") == text.count("status: 200") == 1
     assert not state_files(ask)
