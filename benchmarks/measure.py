@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import os
 import re
 import statistics
@@ -58,19 +59,18 @@ class Spread:
 
 def run(command: Sequence[str | Path], folder: Path, **environment: str) -> tuple[Cost, str]:
     """The cost and the output of a command. Raises BenchmarkFailed when it fails."""
-    with tempfile.TemporaryFile("w+", encoding="utf-8") as output:
-        child = subprocess.Popen(
-            command, cwd=folder, env=_environment(environment), stdout=output, stderr=subprocess.STDOUT
-        )
-        _, status, used = os.wait4(child.pid, 0)
-        child.returncode = os.waitstatus_to_exitcode(status)
-        output.seek(0)
-        said = output.read()
-    if child.returncode != 0:
-        raise BenchmarkFailed(f"exit status {child.returncode} of {' '.join(map(str, command))}\n{said[-4000:]}")
+    with tempfile.TemporaryDirectory() as scratch:
+        report, output = Path(scratch, "report"), Path(scratch, "output")
+        launched = [sys.executable, "-I", "-S", Path(__file__).with_name("launch.py"), report, *command]
+        with output.open("w", encoding="utf-8") as file:
+            environment = _environment(environment)
+            subprocess.run(launched, cwd=folder, env=environment, stdout=file, stderr=subprocess.STDOUT, check=True)
+        said, used = output.read_text(encoding="utf-8"), json.loads(report.read_text(encoding="utf-8"))
+    if used["status"] != 0:
+        raise BenchmarkFailed(f"exit status {used['status']} of {' '.join(map(str, command))}\n{said[-4000:]}")
     # Linux counts in KiB, macOS in bytes.
     unit = 2**20 if sys.platform == "darwin" else 2**10
-    return Cost(cpu_s=used.ru_utime + used.ru_stime, peak_rss_mib=used.ru_maxrss / unit), said
+    return Cost(cpu_s=used["cpu_s"], peak_rss_mib=used["maxrss"] / unit), said
 
 
 def run_pytest(

@@ -119,7 +119,7 @@ def main() -> None:
     """Run what the command line names."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("benchmarks", nargs="*", metavar="benchmark", help=f"of {', '.join(BENCHMARKS)}; default: all")
-    parser.add_argument("--quick", action="store_true", help="small sizes, no other libraries: below a minute")
+    parser.add_argument("--quick", action="store_true", help="small sizes, no other libraries: two to three minutes")
     parser.add_argument("--cases", type=int, metavar="N", help="cases in replay and breakdown, instead of 1,000")
     parser.add_argument("--repeats", type=int, metavar="N", help="rounds of replay, entering, lookup and loading")
     parser.add_argument("--fresh", action="store_true", help="make projects, recordings and virtualenvs anew")
