@@ -25,7 +25,7 @@ from pytest_llm.errors import CassetteCorrupt
 
 URL = "https://api.example.invalid/v1/chat/completions"
 ODD = [
-    "a\x85b\n", "\u2028\n x ", "\u2029", "\ufeff", "\ufeffx\ny", " \n", "x \ny", "\ud800", "a\ud800\n", "yes", "no",
+    "a\x85b\n", "a\x85b\nc", "a\u2028b\nc", "a\rb\nc", "\u2028\n x ", "\u2029", "\ufeff", "\ufeffx\ny", " \n", "x \ny", "\ud800", "a\ud800\n", "yes", "no",
     "~", "null", "1e5", "1.0", "0x1f", "1:30", "2026-01-02", "---", "\n---\n", "...", "- a", "a: b", "<<", "=",
     "*a", "&a", "!t", "%", "@", "`", "|\n", ">", "#", " #", "\t", "\tx\ny", "\x00", "\x1b[31m", "\x7f", "\r", "\r\n",
     "a\r\nb", "<<<<<<< HEAD", "a\n<<<<<<< HEAD\n=======\nb\n>>>>>>> x\n", "'", '"', "\\", "\U0001f600", "\n", "\n\nx",
@@ -85,6 +85,7 @@ def same(one, other, kind):
 @settings(max_examples=150)
 @given(st.lists(st.tuples(contents, contents, st.sampled_from(KINDS)), min_size=1, max_size=3))
 @example([(b'{"a": "\\ud800"}', b'{"a": "\\ud800"}', "application/json")])
+@example([('["a\x85b\\nc", "a\u2028b\\nc", "\ufeffb\\nc"]'.encode(), b"", "application/json")])
 @example([(b'{"a": 1e999}', b'{"a": 1, "a": 2}', "application/json")])
 @example([(b'{"n": ' + b"9" * 4300 + b"}", b'{"n": ' + b"9" * 4301 + b"}", "application/json")])
 @example([(b"[" * 200 + b"]" * 200, b"[" * 200 + b"]" * 200, "application/json")])

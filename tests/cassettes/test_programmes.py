@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import tempfile
 import threading
 from collections import Counter, defaultdict
@@ -83,8 +84,14 @@ def text_of(reply):
 
 
 def in_threads(work, items):
-    with ThreadPoolExecutor(THREADS) as pool:
-        return list(pool.map(work, items))
+    """All at once, and in turns that are as short as Python can make them."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-7)
+    try:
+        with ThreadPoolExecutor(THREADS) as pool:
+            return list(pool.map(work, items))
+    finally:
+        sys.setswitchinterval(interval)
 
 
 # A step is (sample, request); steps repeat, and the samples are mixed.
@@ -132,6 +139,18 @@ def _replay(recorder, number):
     ticket = recorder.take(request(number))
     assert ticket.identity == identity_of(request(number))
     return ticket.reply
+
+
+def test_of_many_equal_requests_at_once_no_two_get_the_same_reply():
+    count = 400
+    with Place() as place:
+        model, recorder = Model(), place.open("record", "1")
+        in_threads(lambda _: model.answer(recorder, 0), range(count))
+        recorder.close()
+        again = place.open("replay", "1")
+        numbers = in_threads(lambda _: _replay(again, 0).number, range(count))
+    assert sorted(numbers) == list(range(1, count + 1))
+    assert len(set(model.given["1", 0])) == count
 
 
 @settings(max_examples=40)
@@ -245,6 +264,26 @@ def test_anything_else_in_a_body_matters(body, other, data):
         other = _with_an_edit(data.draw, body)
     assume(canonical(body) != canonical(other))
     assert identity(json.dumps(body)) != identity(json.dumps(other))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"a": True, "t": 1.0}, {"a": 1, "t": 1.0}),
+        ({"a": False}, {"a": 0}),
+        ({"a": "1"}, {"a": 1}),
+        ({"a": "1.0"}, {"a": "1"}),
+        ({"a": None}, {}),
+        ({"a": []}, {"a": {}}),
+        ({"a": ""}, {"a": None}),
+        ({"a": [1, 2]}, {"a": [2, 1]}),
+        ({"a": 0.1}, {"a": 0.1 + 2**-56}),
+        ({"a": "e\u0301"}, {"a": "\xe9"}),
+        ({"a": "x "}, {"a": "x"}),
+    ],
+)
+def test_what_looks_alike_is_not_the_same(one, other):
+    assert identity(json.dumps(one)) != identity(json.dumps(other))
 
 
 def _with_an_edit(draw, value):

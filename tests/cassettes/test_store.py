@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,16 @@ def test_a_damaged_file_is_left_as_it_is(tmp_path):
     with pytest.raises(CassetteCorrupt, match="cannot be read"):
         store.load(path)
     assert store.load(tmp_path / "none.yaml") is None
+
+
+def test_a_file_with_an_edited_request_takes_nothing_more(tmp_path):
+    path = tmp_path / "x.yaml"
+    put(path, ONE, reply())
+    edited = path.read_text().replace("    n: 1", "    n: 3")
+    path.write_text(edited)
+    with pytest.raises(CassetteCorrupt, match="was edited"):
+        put(path, OTHER, reply())
+    assert path.read_text() == edited
 
 
 def test_a_folder_that_cannot_be_written_is_one_clear_error(tmp_path):
@@ -246,7 +257,16 @@ def test_a_cassette_that_cannot_take_its_exchanges_keeps_no_other_from_it(tmp_pa
 
 def test_a_journal_that_another_run_has_just_recovered_is_nobodys(tmp_path):
     """Two processes recover at once: each of them finds the same journals, and one is later."""
-    code = "import sys, pathlib, pytest_llm.cassettes.journal as j; print(j.recover(pathlib.Path(sys.argv[1])))"
+    code = textwrap.dedent(
+        """
+        import sys; from pathlib import Path
+        from pytest_llm.cassettes.journal import recover
+        state = Path(sys.argv[1])
+        while not (state / "go").exists():
+            pass
+        print(recover(state))
+        """
+    )
     state = tmp_path / ".pytest_llm"
     for n in range(20):
         journal = Journal(state)
@@ -256,6 +276,8 @@ def test_a_journal_that_another_run_has_just_recovered_is_nobodys(tmp_path):
         subprocess.Popen([sys.executable, "-c", code, str(state)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         for _ in range(3)
     ]
+    time.sleep(0.5)
+    (state / "go").touch()
     told = [run.communicate() for run in runs]
     assert [run.returncode for run in runs] == [0, 0, 0], told
     assert sum(out.count(b"1 exchanges") for out, _ in told) == 20

@@ -254,7 +254,7 @@ def test_a_disk_without_space_and_one_that_is_read_only(app, tiny_disk):
 
 
 def test_a_file_where_a_folder_has_to_be_is_said_before_anything_is_asked(app):
-    app.tests(cases=1)
+    expected = app.tests(cases=1)
     place = app.write("cassettes/test_it/test_it", "mine")
     assert is_clear(app.record(), "Not a directory", "where*cassettes/test_it/test_it/c0.yaml")
     place.unlink()
@@ -262,6 +262,12 @@ def test_a_file_where_a_folder_has_to_be_is_said_before_anything_is_asked(app):
     assert is_clear(app.record(), "the journal of what is recorded cannot be written: * File exists", SPACE)
     assert app.server.requests == []
     assert place.read_text() == "mine"
+    place.unlink()
+    place = app.write(".pytest_llm/locks", "mine")
+    assert is_clear(app.record(), "the file cannot be written: * File exists", SPACE)
+    place.unlink()
+    app.record().assert_outcomes(passed=1)
+    assert app.asked() == expected
 
 
 # -- damage -----------------------------------------------------------------------------------------------------
@@ -279,6 +285,7 @@ DAMAGES = {
     "nul": lambda text: bytes(len(text)),
     "utf-16": lambda text: text.encode("utf-16"),
     "utf-16 without mark": lambda text: text.encode("utf-16-le"),
+    "latin-1": lambda text: text.replace("line three", "l\xefne three").encode("latin-1"),
     "newer": lambda text: text.replace("version: 1", "version: 2", 1).encode(),
     "bomb": lambda text: text.replace("---\n", f"---\n{BOMB}", 1).encode(),
     "bomb alone": lambda text: BOMB.encode(),
