@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from unittest import mock
 
 import pytest
@@ -28,6 +28,7 @@ from pytest_llm.items import OpenItem, stored_reply
 from pytest_llm.options import settings_of
 from pytest_llm.recordings import Recordings
 from pytest_llm.results import GradeRecord, Outcome
+from pytest_llm.settings import Limits
 
 if TYPE_CHECKING:
     from pytest_llm.calls.transport import Reply
@@ -140,12 +141,16 @@ def test_file(cassette: str) -> Path | None:
     return file if file != path and path.parents[2].name == "cassettes" and file.is_file() else None
 
 
-def collect(files: Sequence[Path]) -> CollectedTests:
-    """The marked tests in these files, as pytest collects them; nothing is printed, and no test runs."""
+def collect(files: Sequence[Path], mode: Literal["replay", "record"] = "replay") -> CollectedTests:
+    """The marked tests in these files, as pytest collects them; nothing is printed, and no test runs.
+
+    With the mode "record", their recordings can be written to.
+    """
     found = _Collected()
     told = io.StringIO()
     with closed_network(), contextlib.redirect_stdout(told), contextlib.redirect_stderr(told):
-        code = _collect_only([str(file) for file in files], found)
+        told_mode = ["--llm-record"] if mode == "record" else []  # it adopts a project that says the bare marker
+        code = _collect_only([*told_mode, *map(str, files)], found)
     if found.interrupted:
         raise KeyboardInterrupt
     tests = CollectedTests(problems=found.problems)
@@ -154,7 +159,7 @@ def collect(files: Sequence[Path]) -> CollectedTests:
         tests.problems.update({os.path.realpath(file): reason for file in files})
     if found.config is None:
         return tests
-    settings = replace(settings_of(found.config), mode="replay", dry_run=False)  # whatever addopts say
+    settings = replace(settings_of(found.config), mode=mode, dry_run=False, budget=Limits())  # whatever addopts say
     tests.recordings, tests.clients = Recordings(found.config, settings), Clients(found.config, settings)
     folders: dict[Path, str] = {}
     for item in found.items:

@@ -54,7 +54,8 @@ class Ticket:
     request: RequestRecord
     role: CallRole
     reply: StoredReply | None
-    started: float
+    #: By the monotonic clock, in seconds; None where how long it takes is not known.
+    started: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,7 +227,7 @@ class Recorder:
             kept["location"] = without_secrets(kept["location"])
         secrets = self._desk.secrets()
         body = secrets.scrub_json(body_of(content, kept.get("content-type", "")))
-        latency_ms = round((time.monotonic() - ticket.started) * 1000)
+        latency_ms = None if ticket.started is None else round((time.monotonic() - ticket.started) * 1000)
         with self._lock:
             if status >= 400 and not self._keeps_errors:
                 if ticket in self._open:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_llm.cassettes import Exchange, stored_exchanges
-from pytest_llm.cli import prune
+from pytest_llm.cli import importing, prune
 from pytest_llm.cli.cassette_files import CassetteFile, cassette_file, cassette_files, commit_dates
 from pytest_llm.cli.conversation import conversation_json, conversation_lines, sample_of, samples_of
 from pytest_llm.cli.place import root, shown
@@ -27,9 +27,7 @@ LIST_VERSION = 1
 
 def add_to(verbs: Any) -> None:
     """Add the verb, and its own verbs, to the command."""
-    parser = verbs.add_parser(
-        "cassettes", help="the recordings: list them, show what was said in one, remove unused ones"
-    )
+    parser = verbs.add_parser("cassettes", help="the recordings: list and show them, remove unused ones, import others")
     inner = parser.add_subparsers(title="verbs", required=True, metavar="VERB")
     listing = inner.add_parser(
         "list",
@@ -52,6 +50,7 @@ def add_to(verbs: Any) -> None:
     showing.add_argument("--json", action="store_true", help="one JSON document, for a program")
     showing.set_defaults(run=show_cassettes)
     prune.add_to(inner)
+    importing.add_to(inner)
 
 
 # -- list -------------------------------------------------------------------------------------------------------------
