@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from pathlib import Path
 
 import pytest
 
@@ -237,3 +239,16 @@ def test_tests_that_cannot_be_collected_are_named(marked):
     result = marked.command("cassettes", "import")
     assert result.ret == 1
     result.stdout.fnmatch_lines(["  left out    its tests cannot be collected: ModuleNotFoundError: *no_such_module*"])
+
+
+SUITE = Path(__file__).parents[1] / "data" / "moved_suite"
+
+
+@pytest.mark.parametrize("recorder", ["suite/cassettes/test_intake", "of_cassetter"])
+def test_what_the_real_recorders_wrote(project, recorder):
+    text = (SUITE / "suite/test_intake.py").read_text(encoding="utf-8").replace("mark.vcr", "mark.llm")
+    project.write("test_intake.py", text)
+    shutil.copytree(SUITE / recorder, project.path / "cassettes/test_intake")
+    assert project.command("cassettes", "import").ret == 0
+    project.run().assert_outcomes(passed=3)
+    assert "Bearer" not in "".join(project.cassettes()[name] for name in project.cassettes() if name.count("/") == 3)
