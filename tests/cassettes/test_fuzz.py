@@ -154,7 +154,10 @@ def test_what_yaml_has_beyond_json_is_refused(text, said):
 # -- files that were changed ------------------------------------------------------------------------------------
 
 ASKED = [{"model": "tiny", "n": 1, "q": "Hi,\nhow are you?"}, {"model": "tiny", "n": 2.5, "q": "yes", "more": [True]}]
-ANSWERS = [b'{"text": "first\\nanswer\\t1"}', b'{"text": "second", "logprob": -0.25, "list": [1, [2], {}]}']
+ANSWERS = [
+    b'{"id": "c-1", "created": 7, "text": "first\\nanswer\\t1"}',
+    b'{"text": "second", "logprob": -0.25, "list": [1, [2], {}]}',
+]
 STREAM = b"".join(b'data: {"delta": "%s", "n": %d}\n\n' % (word, n) for n, word in enumerate([b"one", b" two", b" 3"]))
 ENTRIES = [
     entry(json.dumps(asked).encode(), stored(answer), stored(STREAM, "text/event-stream", "2"), stored(answer, "", "3"))
