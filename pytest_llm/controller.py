@@ -97,7 +97,10 @@ class Controller:
         run = self.run
         unused = [] if run.scope.partial else beside_used(run, self._settings.root)
         terminalreporter.section("llm")
-        for line in [*summary_lines(run, unused), *([self._problem] if self._problem else [])]:
+        lines = summary_lines(run, unused)
+        if any(result.miss for result in run.results) and any(self._settings.state.glob("journals/*.jsonl")):
+            lines.append("replies of a run that was killed, or still records, wait to be recovered by --llm-record")
+        for line in [*lines, *([self._problem] if self._problem else [])]:
             terminalreporter.write_line(line)
 
 

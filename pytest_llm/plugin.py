@@ -166,12 +166,14 @@ class _Ear:
         self._skipped: list[str] = []
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if hasattr(report, REPORT_ATTRIBUTE):
-            self._controller.receive(getattr(report, REPORT_ATTRIBUTE))
-        if hasattr(report, FIXTURES_ATTRIBUTE):
-            self._controller.receive_fixtures(getattr(report, FIXTURES_ATTRIBUTE))
-        if hasattr(report, SKIPPED_ATTRIBUTE):
-            self._skipped.append(getattr(report, SKIPPED_ATTRIBUTE))
+        # What is heard is taken off: pytest keeps every report to the end.
+        said = vars(report)
+        if REPORT_ATTRIBUTE in said:
+            self._controller.receive(said.pop(REPORT_ATTRIBUTE))
+        if FIXTURES_ATTRIBUTE in said:
+            self._controller.receive_fixtures(said.pop(FIXTURES_ATTRIBUTE))
+        if SKIPPED_ATTRIBUTE in said:
+            self._skipped.append(said.pop(SKIPPED_ATTRIBUTE))
 
     @property
     def _controller(self) -> Controller:

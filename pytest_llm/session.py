@@ -322,7 +322,11 @@ class Session:
             self.config.stash[FORECAST] = forecast(session.items, self._recordings)
             return True
         for told in self._recordings.recover():
-            self.config.issue_config_time_warning(pytest.PytestWarning(told), stacklevel=2)
+            # Not warned of in the usual way: a project whose warnings are errors would not get any further.
+            warning = warnings.WarningMessage(pytest.PytestWarning(told), pytest.PytestWarning, "pytest-llm-evals", 0)
+            self.config.hook.pytest_warning_recorded.call_historic(
+                kwargs={"warning_message": warning, "when": "config", "nodeid": "", "location": None}
+            )
         return None
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:

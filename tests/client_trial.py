@@ -47,7 +47,7 @@ def test_it(app):
 def write(folder: Path, server: ModelServer, apps: dict[str, str]) -> None:
     """Write the applications and their tests."""
     addresses = f"URL, ROOT = {server.url!r}, {server.root!r}\n" + "".join(
-        f"{manner.upper()} = {server.at(manner)!r}\n" for manner in ("gzip", "busy", "redirect302", "redirect307")
+        f"{manner.upper()} = {server.at(manner)!r}\n" for manner in ("gzip", "br", "busy", "redirect302", "redirect307")
     )
     for name, code in apps.items():
         (folder / f"app_{name}.py").write_text(addresses + code, encoding="utf-8")

@@ -19,6 +19,7 @@ from scripted_replies import (
     REPLIES,
     Asked,
     Reply,
+    brotli_compressed,
     busy,
     completion,
     cut,
@@ -36,7 +37,7 @@ Script = Callable[[dict[str, Any], int], Any]
 class ModelServer:
     """Answers by a script, or, without one, by the table of `scripted_replies`.
 
-    `at("gzip")` is an address of the same endpoint that has a manner: gzip, cut (a stream ends in its middle), busy
+    `at("gzip")` is an address of the same endpoint that has a manner: gzip, br, cut (a stream ends in its middle), busy
     (429 to every first try), redirect302, redirect307.
     """
 
@@ -105,7 +106,7 @@ class ModelServer:
         if manner == "busy" and first:
             return busy()
         reply = self._by_table(asked) if self.script is None else _by_script(self.script(body, number), asked)
-        return {"gzip": zipped, "cut": cut}.get(manner, Reply.itself)(reply)
+        return {"gzip": zipped, "br": brotli_compressed, "cut": cut}.get(manner, Reply.itself)(reply)
 
     def _by_table(self, asked: Asked) -> Reply:
         found = self.replies.get(asked.path)

@@ -287,6 +287,12 @@ def zipped(reply: Reply) -> Reply:
     return replace(reply, content=gzip.compress(reply.content), headers={"content-encoding": "gzip"})
 
 
+def brotli_compressed(reply: Reply) -> Reply:
+    import brotli
+
+    return replace(reply, content=brotli.compress(reply.content), headers={"content-encoding": "br"})
+
+
 def cut(reply: Reply) -> Reply:
     return replace(reply, cut=True)
 

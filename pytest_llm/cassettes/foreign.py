@@ -9,11 +9,11 @@ cassetter (YAML):      the same, with status: <code>, and bodies as {type: json 
 from __future__ import annotations
 
 import json
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pytest_llm.cassettes.compression import decompressed
 from pytest_llm.errors import CassetteCorrupt
 from pytest_llm.schemas import JSON
 
@@ -94,9 +94,9 @@ def _exchange(one: JSON) -> ForeignExchange | Unreadable:
             request_type=sent.get("content-type", ""),
             status=int(status["code"] if isinstance(status, dict) else status),
             headers=got,
-            content=_decompressed(_body(response.get("body")), got.get("content-encoding", "")),
+            content=decompressed(_body(response.get("body")), got.get("content-encoding", "")),
         )
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError, zlib.error) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         return Unreadable(what=what, why=f"{type(error).__name__}: {str(error)[:200]}")
 
 
@@ -128,23 +128,3 @@ def _body(body: JSON) -> bytes:
         case "binary":
             return bytes.fromhex(body["content"])
     raise ValueError(f"a body of type {body['type']!r}")
-
-
-def _decompressed(content: bytes, encoding: str) -> bytes:
-    """What was sent compressed, and stored so; other recorders store it plain and keep the header all the same."""
-    match encoding.strip().lower():
-        case "gzip" if content.startswith(b"\x1f\x8b"):
-            return zlib.decompress(content, zlib.MAX_WBITS | 16)
-        case "deflate" if content.startswith(b"\x78"):
-            return zlib.decompress(content)
-        case "br" | "zstd" if not _is_text(content):
-            raise ValueError(f"the reply is compressed with {encoding}; record it again")
-    return content
-
-
-def _is_text(content: bytes) -> bool:
-    try:
-        content.decode()
-    except UnicodeDecodeError:
-        return False
-    return True

@@ -20,11 +20,11 @@ from urllib.parse import urlsplit
 
 import vcr.patch
 from vcr.cassette import Cassette
-from vcr.filters import decode_response
 from vcr.patch import CassettePatcherBuilder
 from vcr.request import Request
 
 from pytest_llm.calls.transport import RECORDED_LATENCY_HEADER
+from pytest_llm.cassettes.compression import decompressed
 from pytest_llm.cassettes.document import content_of
 from pytest_llm.cassettes.identity import record_of
 from pytest_llm.cassettes.socket_guard import SocketGuard
@@ -81,9 +81,19 @@ class RoutedCassette(Cassette):  # type: ignore[misc] # vcrpy ships no types
         if found is None:
             return
         recorder, ticket = found
-        plain = decode_response({**response, "headers": dict(response["headers"])})
-        headers = {name: _first(values) for name, values in plain["headers"].items()}
-        recorder.keep(ticket, plain["status"]["code"], headers, plain["body"].get("string") or b"")
+        headers = {name.lower(): _first(values) for name, values in response["headers"].items()}
+        content = _bytes(response["body"].get("string")) or b""
+        try:
+            plain = decompressed(content, headers.get("content-encoding", ""))
+        except ValueError as error:
+            problem = CallFailed(
+                str(error),
+                where=f"{request.method} {request.uri}",
+                fix={"install": "the library, or have the client send accept-encoding: gzip"},
+            )
+            recorder.note(problem)
+            raise problem from error
+        recorder.keep(ticket, response["status"]["code"], headers, plain)
 
     def _ticket(self, request: Any) -> tuple[Recorder, Ticket] | None:
         if hasattr(request, "pytest_llm"):

@@ -134,7 +134,8 @@ def _recovered(path: Path, state: Path) -> list[str]:
             path.unlink(missing_ok=True)
     except (LlmError, OSError) as error:  # read-only: it is recovered once more, which changes nothing
         told.append(f"the journal {path} could not be removed: {error}")
-    return [*([f"{count} exchanges of an earlier run, which was killed, were recovered"] if count else []), *told]
+    what = "1 exchange was" if count == 1 else f"{count} exchanges were"
+    return [*([f"{what} recovered from an earlier run, which was killed"] if count else []), *told]
 
 
 _Exchange = tuple[str, RequestRecord, StoredReply]

@@ -86,10 +86,13 @@ def keep_only(path: Path, used: Container[Place], samples: Container[str], state
 def drop(path: Path, is_unused: Callable[[Place], bool], state: Path) -> None:
     """Take replies out of a cassette; a request goes with its last reply."""
 
-    def change(entries: dict[str, Entry]) -> dict[str, Entry]:
-        for identity, entry in entries.items():
-            entry.replies = {at: reply for at, reply in entry.replies.items() if not is_unused((identity, *at))}
-        return {identity: entry for identity, entry in entries.items() if entry.replies}
+    def change(entries: dict[str, Entry]) -> dict[str, Entry] | None:
+        unused = {
+            (identity, at) for identity, entry in entries.items() for at in entry.replies if is_unused((identity, *at))
+        }
+        for identity, at in unused:
+            del entries[identity].replies[at]
+        return {identity: entry for identity, entry in entries.items() if entry.replies} if unused else None
 
     _rewrite(path, change, state)
 
@@ -121,12 +124,14 @@ def _locked(path: Path, state: Path) -> AbstractContextManager[object]:
     return FileLock(lock)
 
 
-def _rewrite(path: Path, change: Callable[[dict[str, Entry]], dict[str, Entry]], state: Path) -> None:
+def _rewrite(path: Path, change: Callable[[dict[str, Entry]], dict[str, Entry] | None], state: Path) -> None:
+    """Write what a change makes of the entries; None if that is nothing new."""
     try:
         with _locked(path, state):
             before = load(path) or {}
             check_unedited(before.values(), str(path))
-            _put(path, *apart(change(before).values(), path.stem))
+            if (after := change(before)) is not None:
+                _put(path, *apart(after.values(), path.stem))
     except OSError as error:
         raise _unwritten(path, error) from error
 

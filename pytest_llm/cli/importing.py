@@ -23,8 +23,6 @@ from pytest_llm.reports import one_line, visible
 from pytest_llm.schemas import JSON
 
 if TYPE_CHECKING:
-    import pytest
-
     from pytest_llm.cassettes import Recorder
     from pytest_llm.recordings import Recordings
     from pytest_llm.regrading import CollectedTests
@@ -131,8 +129,8 @@ def _modules(files: Iterable[Path], target: str | None) -> list[Path]:
     return [module for module in found if module.is_file()]
 
 
-def _item_of(file: Path, tests: CollectedTests, target: str | None) -> pytest.Function | None:
-    """The test that a file belongs to; of several samples, the first."""
+def _item_of(file: Path, tests: CollectedTests, target: str | None) -> Any:
+    """The test that a file belongs to, a pytest.Function, of several samples the first; None if there is none."""
     for (_, sample), item in tests.items.items():
         if sample != 1:
             continue

@@ -145,7 +145,7 @@ def test_a_killed_recording_loses_at_most_the_reply_in_flight(tmp_path):
     )
     state = tmp_path / ".pytest_llm"
     assert subprocess.run([sys.executable, "-c", code, str(state)], check=False).returncode == -signal.SIGKILL
-    assert recover(state) == ["10 exchanges of an earlier run, which was killed, were recovered"]
+    assert recover(state) == ["10 exchanges were recovered from an earlier run, which was killed"]
     assert len(stored(tmp_path / "0.yaml")) == len(stored(tmp_path / "1.yaml")) == 5
     assert recover(state) == []
     assert not list((state / "journals").glob("*.jsonl"))
@@ -176,7 +176,7 @@ def test_a_journal_stays_until_all_its_exchanges_are_in_their_cassettes(tmp_path
     assert "wait in" in told
     assert "does not begin with its version" in told
     path.unlink()
-    assert recover(state) == ["2 exchanges of an earlier run, which was killed, were recovered"]
+    assert recover(state) == ["2 exchanges were recovered from an earlier run, which was killed"]
     assert stored(path) == {(1, "1", 1): "hello", (1, "2", 1): "hello"}
 
 
@@ -223,7 +223,7 @@ def test_a_line_that_was_torn_by_a_full_disk_spoils_no_other(tmp_path):
     told = subprocess.run([sys.executable, "-c", code, str(state)], check=True, capture_output=True, text=True).stdout
     assert told.count("the journal of what is recorded cannot be written: [Errno 27] File too large") == 2
     assert "pytest --llm-record" in told
-    assert recover(state) == ["2 exchanges of an earlier run, which was killed, were recovered"]
+    assert recover(state) == ["2 exchanges were recovered from an earlier run, which was killed"]
     assert sorted(stored(tmp_path / "x.yaml")) == [(1, "1", 1), (3, "1", 1)]
 
 
@@ -246,11 +246,11 @@ def test_a_cassette_that_cannot_take_its_exchanges_keeps_no_other_from_it(tmp_pa
         journal.write(path, identity_of(ONE), ONE, reply())
     journal.close()
     told = recover(state)
-    assert told[0] == "1 exchanges of an earlier run, which was killed, were recovered"
+    assert told[0] == "1 exchange was recovered from an earlier run, which was killed"
     assert "does not begin with its version" in told[1] and len(told) == 2
     put(good, ONE, reply(text="since then"))
     bad.unlink()
-    assert recover(state) == ["1 exchanges of an earlier run, which was killed, were recovered"]
+    assert recover(state) == ["1 exchange was recovered from an earlier run, which was killed"]
     assert stored(bad) == {(1, "1", 1): "hello"}
     assert stored(good) == {(1, "1", 1): "since then"}
 
@@ -280,7 +280,7 @@ def test_a_journal_that_another_run_has_just_recovered_is_nobodys(tmp_path):
     (state / "go").touch()
     told = [run.communicate() for run in runs]
     assert [run.returncode for run in runs] == [0, 0, 0], told
-    assert sum(out.count(b"1 exchanges") for out, _ in told) == 20
+    assert sum(out.count(b"1 exchange was") for out, _ in told) == 20
     assert len(list(tmp_path.glob("*.yaml"))) == 20
     assert not list((state / "journals").iterdir())
 

@@ -96,6 +96,11 @@ def ask(text):
     zipped = client.with_options(base_url=GZIP)
     return zipped.chat.completions.create(model="tiny", messages=messages(text)).choices[0].message.content
 """,
+            "openai_brotli": """
+def ask(text):
+    pressed = client.with_options(base_url=BR)
+    return pressed.chat.completions.create(model="tiny", messages=messages(text)).choices[0].message.content
+""",
             "openai_busy": """
 def ask(text):
     busy = client.with_options(base_url=BUSY)
@@ -198,6 +203,11 @@ def ask(text):
     with session.post(chat, json=asked(text) | {"stream": True}, stream=True) as reply:
         return streamed(reply.iter_lines())
 """,
+            "requests_compressed": """
+import requests
+def ask(text):
+    return [told(requests.post(at + "/chat/completions", json=asked(text)).json()) for at in (GZIP, BR)]
+""",
             "requests_redirect": """
 import requests
 def ask(text):
@@ -279,6 +289,16 @@ import aiohttp
 async def ask(text):
     async with aiohttp.ClientSession() as session, session.post(chat, json=asked(text) | {"stream": True}) as reply:
         return streamed([line async for line in reply.content])
+""",
+            "aiohttp_compressed": """
+import aiohttp
+async def ask(text):
+    replies = []
+    async with aiohttp.ClientSession() as session:
+        for at in (GZIP, BR):
+            async with session.post(at + "/chat/completions", json=asked(text)) as reply:
+                replies.append(told(await reply.json()))
+    return replies
 """,
             "aiohttp_redirect_to_get": """
 import aiohttp

@@ -83,9 +83,12 @@ def test_a_run_that_is_killed_at_any_request_loses_that_reply_and_no_other(app):
         app.at[len(app.server.requests) + step] = send(signal.SIGKILL)
         assert app.record().ret == -signal.SIGKILL
         assert not app.at
-    result = app.record()
-    result.assert_outcomes(passed=3)
-    result.stdout.fnmatch_lines(["*2 exchanges of an earlier run, which was killed, were recovered*"])
+    missed = app.run()
+    assert missed.ret == 1
+    missed.stdout.fnmatch_lines(["replies of a run that was killed, or still records, wait to be recovered by *"])
+    result = app.record("-W", "error")
+    assert result.parseoutcomes()["passed"] == 3
+    result.stdout.fnmatch_lines(["*2 exchanges were recovered from an earlier run, which was killed*"])
     # Each kill lost the reply that was under way: it is asked again, and nothing else is.
     assert len(app.server.requests) == len(expected) + 4
     assert sorted(set(app.asked())) == expected
@@ -125,7 +128,7 @@ def test_a_kill_within_a_save_or_within_a_recovery_loses_nothing(app, monkeypatc
     monkeypatch.setenv("KILL", "never")
     result = app.record()
     result.assert_outcomes(passed=2)
-    result.stdout.fnmatch_lines(["*3 exchanges of an earlier run, which was killed, were recovered*"])
+    result.stdout.fnmatch_lines(["*3 exchanges were recovered from an earlier run, which was killed*"])
     assert app.asked() == expected
     assert replays_all(app)
 

@@ -38,4 +38,6 @@ def test_takes_the_quantity(email, quantity):
 
 @pytest.mark.vcr
 def test_asks_back_for_the_quantity():
-    assert answer("Hello, this is Finn Dahl. We need oak bottles at 20.09 GBP each. Deliver by 6 May 2025.") == "How many?"
+    assert (
+        answer("Hello, this is Finn Dahl. We need oak bottles at 20.09 GBP each. Deliver by 6 May 2025.") == "How many?"
+    )
