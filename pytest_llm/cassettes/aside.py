@@ -55,7 +55,8 @@ def set_aside(body: Mapping[str, JSON], stem: str) -> tuple[Mapping[str, JSON], 
         return (body, {}) if len(content) <= LONGEST_BASE64 else _whole(kind, content, stem)
     if kind != "json":
         text = _text(body.get(kind, ""))
-        return (body, {}) if len(text) <= LONGEST_BODY else _whole(kind, text.encode(), stem)
+        stays = len(text) <= LONGEST_BODY or "charset" in body
+        return (body, {}) if stays else _whole(kind, text.encode(), stem)
     aside: list[JSON] = []
     files: dict[str, bytes] = {}
     left = _without(body["json"], (), aside, files, stem)

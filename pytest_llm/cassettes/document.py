@@ -137,7 +137,7 @@ def _entry(document: JSON, path: str, fetch: Fetch) -> Entry:
             body: dict[str, JSON] = {kind: item[kind] for kind in BODIES if kind in item}
             if len(body) > 1:
                 raise ValueError(f"a response has {' and '.join(body)}")
-            body |= {key: item[key] for key in ("noise", "aside") if key in item}
+            body |= {key: item[key] for key in ("noise", "aside", "charset") if key in item}
             reply = StoredReply(
                 slot=item["slot"],
                 number=item["number"],
@@ -151,8 +151,8 @@ def _entry(document: JSON, path: str, fetch: Fetch) -> Entry:
                 raise _corrupt(f"response {reply.slot} number {reply.number} occurs twice", path)
             entry.replies[reply.slot, reply.number] = reply
             _ = reply.order  # raises where the slot is not what it should be
-            if "stream" in reply.body or "base64" in reply.body:
-                content_of(reply.body)  # raises where it is neither
+            if reply.body.keys() & {"stream", "base64", "charset"}:
+                content_of(reply.body)  # raises where it is none of them
     except OSError as error:
         raise _corrupt(f"a file beside the cassette cannot be read: {error}", path) from error
     except (LookupError, TypeError, AttributeError, ValueError, RecursionError) as error:
@@ -232,7 +232,7 @@ def body_of(content: bytes, content_type: str) -> dict[str, JSON]:
     try:
         text = content.decode()
     except UnicodeDecodeError:
-        return {"base64": base64.b64encode(content).decode()}
+        return _in_charset(content, content_type) or {"base64": base64.b64encode(content).decode()}
     if "json" in content_type:
         try:
             tree, _ = load_json(text, "strict")
@@ -247,6 +247,17 @@ def body_of(content: bytes, content_type: str) -> dict[str, JSON]:
     return {"text": text} if text else {}
 
 
+def _in_charset(content: bytes, content_type: str) -> dict[str, JSON]:
+    """Text in the charset that its content type names; {} where it is none, or would not come back."""
+    charset = content_type.lower().partition("charset=")[2].partition(";")[0].strip(" '\"")
+    try:
+        text = content.decode(charset or "ascii")
+        exact = text.encode(charset) == content and bool(text.encode())
+    except (LookupError, ValueError):
+        return {}
+    return {"text": text, "charset": charset} if exact else {}
+
+
 def content_of(body: Mapping[str, JSON]) -> bytes:
     """The content of a stored reply; of JSON the same value, not the same white space."""
     if "json" in body:
@@ -255,7 +266,7 @@ def content_of(body: Mapping[str, JSON]) -> bytes:
         return streams.unpacked(body["stream"]).encode()
     if "base64" in body:
         return base64.b64decode(body["base64"], validate=True)
-    return str(body.get("text", "")).encode()
+    return str(body.get("text", "")).encode(body.get("charset", "utf-8"))
 
 
 def _reads_back(tree: JSON) -> bool:

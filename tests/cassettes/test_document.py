@@ -86,6 +86,25 @@ def test_any_content_replays(content):
         assert again == content or json.loads(again) == json.loads(content)
 
 
+@pytest.mark.parametrize("charset", ["iso-8859-1", "utf-16", "Shift_JIS"])
+def test_text_of_another_charset_is_text(charset):
+    content = ("Tür, 扉" if charset == "Shift_JIS" else "Tür, £").encode(charset, errors="ignore")
+    kind = f'text/html; charset="{charset}"; x=y'
+    body = body_of(content, kind)
+    assert body == {"text": content.decode(charset), "charset": charset.lower()}
+    written = entry({"a": 1}, reply(content, kind=kind))
+    assert content_of(read(write([written]), "x.yaml")[written.identity].replies["1", 1].body) == content
+    with pytest.raises(CassetteCorrupt, match="mangled"):
+        read(write([written]).replace(f"charset: {charset.lower()}", "charset: morse"), "x.yaml")
+
+
+@pytest.mark.parametrize(
+    "kind", ["image/png", "text/plain; charset=morse", "text/plain; charset=ascii", "charset=utf-8"]
+)
+def test_what_is_no_text_in_its_charset_is_base64(kind):
+    assert body_of(b"\xff\xfe\x00", kind) == {"base64": "//4A"}
+
+
 def test_a_reply_with_a_lone_surrogate_is_kept_as_text():
     assert body_of(b'{"a": "\\ud800"}', "application/json") == {"text": '{"a": "\\ud800"}'}
 
