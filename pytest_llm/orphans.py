@@ -38,11 +38,9 @@ def used_places(run: Run) -> dict[str, set[Place]]:
 
 def beside_used(run: Run, root: Path) -> list[str]:
     """The orphans in the folders where the run has used cassettes, without looking anywhere else."""
-    folders = {PurePosixPath(path).parent.parent.parent for path in _cassettes(run)}
-    found = (path for folder in sorted(folders) for path in sorted(root.glob(f"{folder}/*/*/*.yaml")))
-    return list(
-        orphans(run, (path.relative_to(root).as_posix() for path in found), lambda path: (root / path).exists())
-    )
+    folders = sorted({root / PurePosixPath(path).parent.parent.parent for path in _cassettes(run)})
+    found = (path.relative_to(root).as_posix() for folder in folders for path in sorted(folder.glob("*/*/*.yaml")))
+    return list(orphans(run, found, lambda path: (root / path).exists()))
 
 
 def _cassettes(run: Run) -> list[str]:
