@@ -99,11 +99,6 @@ def _all_restored(stored: Mapping[str, JSON], fetch: Fetch) -> Iterator[tuple[Pa
         yield steps_of(item["at"]), _restored(item, fetch)
 
 
-def files_of(stored: Mapping[str, JSON]) -> Iterator[str]:
-    """The names of the files that a stored body needs."""
-    yield from (item["file"]["name"] for item in (stored, *stored.get("aside", ())) if "file" in item)
-
-
 def _whole(kind: str, content: bytes, stem: str) -> tuple[dict[str, JSON], dict[str, bytes]]:
     files: dict[str, bytes] = {}
     return {"file": {"kind": kind, **_file(content, _ENDINGS[kind], files, stem)}}, files

@@ -120,7 +120,7 @@ def read(text: str, path: str, fetch: Fetch = _no_file) -> dict[str, Entry]:
         )
     *body, end = documents[1:] or [None]
     if end != {"end": len(body)}:
-        raise _corrupt(f"the cassette is cut: {len(body)} requests, and no last document that says so", path)
+        raise _corrupt(f"the cassette is cut: its last document is not `end: {len(body)}`", path)
     entries = {entry.identity: entry for entry in (_entry(document, path, fetch) for document in body)}
     if len(entries) < len(body):
         raise _corrupt("the cassette has the same request in two documents", path)

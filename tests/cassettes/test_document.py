@@ -110,6 +110,7 @@ def test_a_reply_with_a_lone_surrogate_is_kept_as_text():
 
 
 GOOD = write([entry({"a": 1}, reply()), entry({"b": 1}, reply())])
+ONE_REPLY = GOOD[GOOD.index("- slot") : GOOD.index("---", GOOD.index("- slot"))]
 
 
 @pytest.mark.parametrize(
@@ -119,8 +120,8 @@ GOOD = write([entry({"a": 1}, reply()), entry({"b": 1}, reply())])
         ("a list", "does not begin with its version"),
         (GOOD.replace("version: 1", "version: 9"), "version 9, rules 1; this release reads 1, 1"),
         (GOOD.replace("rules: 1", "rules: 2"), "version 1, rules 2"),
-        (GOOD[: GOOD.rindex("---")], "cut: 1 requests"),
-        (GOOD.rsplit("---\n", 2)[0] + "---\nend: 2\n", "cut: 1 requests"),
+        (GOOD[: GOOD.rindex("---")], "cut: its last document is not `end: 1`"),
+        (GOOD.rsplit("---\n", 2)[0] + "---\nend: 2\n", "cut: its last document is not `end: 1`"),
         ("<<<<<<< HEAD\n" + GOOD, "merge conflict"),
         (GOOD.replace("---\nend", "<<<<<<< ours\n---\nend"), "merge conflict"),
         (GOOD.replace("json:", "json: [", 1), "no YAML"),
@@ -130,6 +131,7 @@ GOOD = write([entry({"a": 1}, reply()), entry({"b": 1}, reply())])
         (re.sub("identity: .*", "identity: 3", GOOD, count=1), "mangled"),
         (re.sub("  method: .*\\n(  .*\\n)+", "- 3\\n", GOOD, count=1), "mangled"),
         (GOOD.replace("headers:", "text: x\n  headers:", 1), "a response has json and text"),
+        (GOOD.replace(ONE_REPLY, 2 * ONE_REPLY, 1), "response 1 number 1 occurs twice"),
     ],
 )
 def test_a_damaged_file_says_what_is_wrong_and_how_to_restore_it(text, said):
@@ -145,3 +147,9 @@ def test_a_request_that_was_edited_is_found_out():
     with pytest.raises(CassetteCorrupt, match="was edited") as caught:
         check_unedited(read(GOOD.replace("a: 1", "a: 2"), "x.yaml").values(), "x.yaml")
     assert "git checkout -- x.yaml" in str(caught.value)
+
+
+def test_a_cassette_whose_file_beside_it_is_not_there_names_it():
+    beside = "file: {kind: text, name: x.0123456789abcdef.txt, sha256: 0, bytes: 3}"
+    with pytest.raises(CassetteCorrupt, match=r"x\.0123456789abcdef\.txt"):
+        read(re.sub(r"json:\n    text: hello", beside, GOOD, count=1), "x.yaml")

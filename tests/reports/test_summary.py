@@ -330,3 +330,15 @@ def test_fixtures_are_told_apart():
         "fixture other   1 replayed",
         "1 exchange replayed, nothing asked",
     ]
+
+
+@pytest.mark.parametrize(
+    ("orphans", "said"),
+    [
+        (["cassettes/a.yaml"], "1 orphan, a cassette that no test uses: cassettes/a.yaml"),
+        (["a.yaml", "b.yaml"], "2 orphans, cassettes that no test uses: a.yaml, b.yaml"),
+    ],
+)
+def test_orphans_are_named_with_what_removes_them(orphans, said):
+    lines = summary_lines(Run(results=(item("a"),)), orphans)
+    assert lines[-2:] == [said, "  remove      pytest-llm cassettes prune"]
