@@ -21,7 +21,20 @@ from pytest_llm.prompts import Case, Prompt, load_cases
 from pytest_llm.schemas import Validator
 from pytest_llm.settings import Settings, samples_of
 
-ARGUMENTS = ("prompt", "cases", "variants", "samples", "graders", "suite", "schema", "schema_required", "record_errors")
+ARGUMENTS = (
+    "prompt",
+    "cases",
+    "variants",
+    "samples",
+    "graders",
+    "suite",
+    "schema",
+    "schema_required",
+    "record_errors",
+    "primary",
+    "margin",
+    "critical",
+)
 FIXTURES = (
     "llm_case",
     "llm_prompt",
@@ -35,6 +48,7 @@ FIXTURES = (
 DRAW: pytest.StashKey[Draw] = pytest.StashKey()
 """What a marked item is."""
 
+BASELINES = "llm_baselines"
 LONGEST_NAME = 80
 _NOT_ON_WINDOWS = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?\Z", re.IGNORECASE)
 
@@ -54,6 +68,11 @@ class Suite:
     record_errors: bool
     #: The compiled schema of each prompt.
     validators: Mapping[str | None, Validator | None]
+    #: The metrics by which a gate decides, and the largest drop that is no matter, 0..1.
+    primary: tuple[str, ...] = ("outcome",)
+    margin: float = 0.05
+    #: The ids of cases each failure of which fails the run, whatever the gate says.
+    critical: frozenset[str] = frozenset()
 
     @property
     def is_parametrised(self) -> bool:
@@ -71,6 +90,11 @@ class Draw:
     sample: int = 1
     #: The end of the item's name that comes from case, variant and sample; "" where it has none.
     id: str = ""
+
+    @property
+    def is_critical(self) -> bool:
+        """Whether a failure of the case fails the run, whatever a gate says."""
+        return self.case is not None and (self.case.critical or self.case.id in self.suite.critical)
 
     @property
     def prompt(self) -> Prompt | None:
@@ -93,6 +117,9 @@ def suite_of(definition: pytest.Function, fixturenames: Iterable[str], settings:
         schema_required=said.get("schema_required", True),
         record_errors=said.get("record_errors", False),
         validators={name: None if prompt is None else prompt.validator() for name, prompt in prompts.items()},
+        primary=_primary(said.get("primary", "outcome")),
+        margin=_margin(said.get("margin", 0.05)),
+        critical=_critical(said.get("critical", ()), cases),
     )
     if not is_bare(definition, fixturenames):
         _check(suite, definition, set(fixturenames), said)
@@ -112,16 +139,33 @@ def read_cases(source: Any, folder: Path) -> list[Case]:
     return load_cases(source)
 
 
-def draws(suite: Suite) -> list[Draw]:
-    """Every item of a suite: cases in their order, their variants, their samples."""
-    out = []
+def draws(suite: Suite, beyond: Callable[[Draw], Iterable[int]] = lambda _: ()) -> list[Draw]:
+    """Every item of a suite: cases in their order, their variants, their samples.
+
+    `beyond` tells, of the first sample, which others there are beside those that the suite has.
+    """
+    out: list[Draw] = []
     for case in suite.cases or (None,):
         for variant in suite.prompts:
             names = [name for name in (case and _printable_id(case.id), variant) if name]
-            for sample in range(1, suite.samples + 1):
+            first = Draw(suite=suite, case=case, variant=variant, id="-".join(names))
+            for sample in (*range(1, suite.samples + 1), *beyond(first)):
                 parts = [*names, f"#{sample}"] if sample > 1 else names
                 out.append(Draw(suite=suite, case=case, variant=variant, sample=sample, id="-".join(parts)))
     return out
+
+
+def line_of(item: pytest.Function, draw: Draw) -> str:
+    """An item's line in a baseline: what pytest calls it, without the function and the sample."""
+    whole: str = item.callspec.id if hasattr(item, "callspec") else ""
+    if draw.sample > 1:
+        whole = whole.removesuffix(f"#{draw.sample}").removesuffix("-")
+    return whole or item.originalname or item.name
+
+
+def baseline_path(item: pytest.Function, suite: Suite) -> Path:
+    """Where the baseline of a suite is: beside the test."""
+    return item.path.parent / BASELINES / item.path.stem / f"{file_slug(suite.name)}.json"
 
 
 def cassette_folder(item: pytest.Function) -> Path:
@@ -286,6 +330,32 @@ def _graders(said: Any) -> tuple[Grader, ...]:
             raise MarkerError(f"{name} makes a grader, and was not called", fix={"write": f"{name}(…)"})
         out.append(one if isinstance(one, Grader) else grader(one))
     return tuple(_named_apart(out))
+
+
+def _primary(said: Any) -> tuple[str, ...]:
+    names = (said,) if isinstance(said, str) else tuple(said)
+    if not names or not all(isinstance(name, str) and name for name in names):
+        raise MarkerError(f"primary= names metrics, not {said!r}", fix={"write": 'primary=["outcome"]'})
+    return tuple(dict.fromkeys(names))
+
+
+def _margin(said: Any) -> float:
+    if isinstance(said, bool) or not isinstance(said, int | float) or not 0 < said < 1:
+        raise MarkerError(
+            f"margin= is a share between 0 and 1, not {said!r}", fix={"write": "margin=0.05      for 5 points"}
+        )
+    return float(said)
+
+
+def _critical(said: Any, cases: Sequence[Case]) -> frozenset[str]:
+    """The ids of the critical cases: all for True, those with an id or a tag that is named."""
+    if isinstance(said, bool):
+        return frozenset(case.id for case in cases) if said else frozenset()
+    names = {said} if isinstance(said, str) else set(said)
+    known = {name for case in cases for name in (case.id, *case.tags)}
+    if unknown := sorted(map(str, names - known)):
+        raise MarkerError(f"critical= names no case and no tag: {unknown[0]!r}", instead=sorted(known))
+    return frozenset(case.id for case in cases if names & {case.id, *case.tags})
 
 
 def _named_apart(graders: Sequence[Grader]) -> Iterator[Grader]:

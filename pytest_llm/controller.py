@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
+from pytest_llm.baselines import BaselineFiles
 from pytest_llm.errors import LlmError
+from pytest_llm.judging import gate_report, verdicts_of
 from pytest_llm.options import settings_of
 from pytest_llm.orphans import beside_used
-from pytest_llm.reports import summary_lines
-from pytest_llm.results import FixtureCalls, Result, Run, json_report, write_run
+from pytest_llm.reports import summary_lines, verdict_text
+from pytest_llm.results import CONFIRMATIONS, FixtureCalls, Result, Run, Verdict, json_report, write_run
 from pytest_llm.scope import COLLECTED, WORKER_OUTPUT, Collected, scope_of
 from pytest_llm.settings import LAST_RUN
 
@@ -26,6 +28,7 @@ class Controller:
         self._settings = settings_of(config)
         self._results: dict[str, Result] = {}
         self._fixtures: dict[str, FixtureCalls] = {}
+        self._verdicts: list[Verdict] = []
         self._problem = ""
 
     def receive(self, payload: str) -> None:
@@ -48,6 +51,8 @@ class Controller:
             mode=self._settings.mode,
             fixtures=tuple(self._fixtures.values()),
             scope=scope_of(self._config, self._settings, collected, len(self._results), self._skipped),
+            records=() if collected is None else collected.suites,
+            verdicts=tuple(self._verdicts),
         )
 
     @pytest.hookimpl(optionalhook=True)
@@ -55,7 +60,17 @@ class Controller:
         """Hear what a worker of xdist has collected; each collects everything."""
         output = getattr(node, "workeroutput", None) or {}
         if WORKER_OUTPUT in output:
-            self._config.stash[COLLECTED] = Collected(*output[WORKER_OUTPUT])
+            self._config.stash[COLLECTED] = Collected.of(output[WORKER_OUTPUT])
+
+    def judge(self) -> None:
+        """Say what the gate says, all items having run: what is red as the report of an item of its own."""
+        self._verdicts = verdicts_of(
+            self.run, BaselineFiles(self._settings.root, self._settings.baseline_ref), self._settings
+        )
+        for verdict in self._verdicts:
+            _tell_junit(self._config, verdict)
+            if verdict.is_red or (self._settings.gate_strict and verdict.kind == "INCONCLUSIVE"):
+                self._config.hook.pytest_runtest_logreport(report=gate_report(verdict, verdict_text(verdict)))
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
@@ -84,15 +99,17 @@ class Controller:
         groups: dict[str, list[Result]] = {}
         for result in self._results.values():
             groups.setdefault(result.cassette, []).append(result)
+        # What confirmed a suspicion goes with the request that it was asked by.
+        confirming = () if self._settings.baseline == "off" else tuple(map(str, CONFIRMATIONS))
         for cassette, results in groups.items():
-            if _is_complete(results):
+            if _is_complete([result for result in results if not result.confirms]):
                 used = {place for result in results for place in result.used}
-                samples = {str(result.sample) for result in results}
+                samples = {*(str(result.sample) for result in results), *confirming}
                 store.keep_only(self._settings.root / cassette, used, samples, self._settings.state)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Say how the suites did."""
-        if not self._results:
+        if not self._results and not self._verdicts:
             return
         run = self.run
         unused = [] if run.scope.partial else beside_used(run, self._settings.root)
@@ -102,6 +119,13 @@ class Controller:
             lines.append("replies of a run that was killed, or still records, wait to be recovered by --llm-record")
         for line in [*lines, *([self._problem] if self._problem else [])]:
             terminalreporter.write_line(line)
+
+
+def _tell_junit(config: pytest.Config, verdict: Verdict) -> None:
+    """A verdict as a property of the test suite, for which pytest has a fixture only."""
+    for plugin in config.pluginmanager.get_plugins():
+        if type(plugin).__name__ == "LogXML":
+            plugin.add_global_property(f"llm_gate_{verdict.suite}", f"{verdict.kind}: {verdict.reason}")
 
 
 def _is_complete(results: Iterable[Result]) -> bool:

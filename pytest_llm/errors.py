@@ -97,6 +97,10 @@ class RunFileError(LlmError):
     """A run file cannot be read."""
 
 
+class BaselineError(LlmError):
+    """A baseline cannot be read, or the one that it would be compared with cannot be found."""
+
+
 class GitError(LlmError):
     """git, the repository, or a commit that was named cannot be used."""
 

@@ -18,12 +18,13 @@ from pytest_llm.cassettes import (
     content_of,
     drifted,
     facts_of,
+    is_single_draw,
     model_record,
     replies_digest,
     requests_digest,
 )
 from pytest_llm.clients import Clients
-from pytest_llm.collection import Draw
+from pytest_llm.collection import Draw, line_of
 from pytest_llm.errors import CallFailed, CassetteMiss, MarkerError
 from pytest_llm.graders import Grade, Grader
 from pytest_llm.graders import grader as a_grader
@@ -69,6 +70,8 @@ class OpenItem:
     #: Gives the recorders of the fixtures of wider scope that the item uses.
     fixtures: Callable[[], list[Recorder]]
     prices: Prices
+    #: Where the suite's baseline is, or would be, relative to the root.
+    baseline: str = ""
     response: Response | None = None
     grades: list[GradeRecord] = field(default_factory=list)
     body_failed: bool = False
@@ -206,7 +209,7 @@ class OpenItem:
             variant=draw.variant,
             sample=draw.sample,
             tags=draw.case.tags if draw.case else (),
-            critical=bool(draw.case and draw.case.critical),
+            critical=draw.is_critical,
             prompt=prompt.name if prompt else None,
             prompt_version=self.version(),
             grades=tuple(self.grades),
@@ -224,6 +227,10 @@ class OpenItem:
             drifted=drift.count(True),
             requests=requests_digest(exchanges) if exchanges else "",
             replies=replies_digest(exchanges) if exchanges else "",
+            single_draw=is_single_draw(exchanges),
+            baseline=self.baseline,
+            line=line_of(self.item, draw),
+            case_digest=draw.case.digest if draw.case else "",
             cassette=self.recorder.shown,
             used=tuple((one.identity, one.reply.slot, one.reply.number) for one in exchanges),
             sharing=draw.suite.samples,

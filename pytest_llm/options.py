@@ -17,6 +17,7 @@ def settings_of(config: pytest.Config) -> Settings:
     option = config.option
     try:
         samples = option.llm_samples
+        _check_baseline(config.getini("llm_baseline"))
         default = config.getini("llm_samples")
         json_file = option.llm_json or config.getini("llm_json")
         mode = one_mode(option.llm_record, option.llm_rerecord, option.llm_live, option.llm_verify)
@@ -36,9 +37,30 @@ def settings_of(config: pytest.Config) -> Settings:
             ignore_hosts=tuple(config.getini("llm_ignore_hosts")),
             record_hosts=tuple(config.getini("llm_record_hosts")),
             prices=prices,
+            baseline=option.llm_baseline or config.getini("llm_baseline") or None,
+            baseline_ref=option.llm_baseline_ref or config.getini("llm_baseline_ref") or "",
+            note=(option.llm_note or "").strip(),
+            gate_strict=option.llm_gate_strict or _is_true(config.getini("llm_gate_strict")),
+            confirm=option.llm_confirm,
         )
     except OptionError as error:
         raise pytest.UsageError(str(error)) from error
+
+
+def _check_baseline(said: str | None) -> None:
+    if said not in (None, "", "check", "off"):
+        raise OptionError(
+            f"llm_baseline is check or off, not {said!r}; accepting is said each time",
+            fix={"write": 'pytest --llm-baseline=update --llm-note "why"'},
+        )
+
+
+def _is_true(said: str | None) -> bool:
+    if (said or "").lower() in ("", "0", "false", "no", "off"):
+        return False
+    if str(said).lower() in ("1", "true", "yes", "on"):
+        return True
+    raise OptionError(f"llm_gate_strict is true or false, not {said!r}")
 
 
 def _check_combination(option: argparse.Namespace, mode: Mode) -> None:
@@ -49,6 +71,20 @@ def _check_combination(option: argparse.Namespace, mode: Mode) -> None:
         )
     if option.llm_dry_run and getattr(option, "numprocesses", None):
         raise OptionError("--llm-dry-run runs no test, so that there is nothing to distribute", fix={"add": "-n 0"})
+    if option.llm_note and option.llm_baseline != "update":
+        raise OptionError(
+            "--llm-note says why a baseline is accepted, and none is",
+            fix={"write": f"pytest --llm-baseline=update --llm-note {option.llm_note!r}"},
+        )
+    if option.llm_confirm and mode != "record":
+        raise OptionError(
+            "--llm-confirm draws samples, and nothing may be asked", fix={"write": "pytest --llm-record --llm-confirm"}
+        )
+    if option.llm_baseline == "update" and mode in ("live", "verify"):
+        raise OptionError(
+            f"--llm-baseline=update accepts what is recorded, and --llm-{mode} records nothing",
+            fix={"write": "pytest --llm-record --llm-baseline=update"},
+        )
     if option.llm_budget is not None and mode == "replay":
         raise OptionError(
             "--llm-budget limits what is asked, and a replay asks nothing",

@@ -81,6 +81,17 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "metavar": "KEY=VALUE",
         "help": "change every declared prompt: model, base_url or any parameter of the endpoint; may be repeated",
     },
+    "--llm-baseline": {
+        "choices": ("check", "update", "off"),
+        "help": "check: every suite has to come to a verdict; update: accept the results; off: gate nothing",
+    },
+    "--llm-baseline-ref": {"metavar": "REF", "help": "compare with the baseline where the change left REF"},
+    "--llm-note": {"metavar": "TEXT", "help": "with --llm-baseline=update: why"},
+    "--llm-confirm": {
+        "action": "store_true",
+        "help": "with --llm-record: draw ten samples of each case that the last run suspected to be broken",
+    },
+    "--llm-gate-strict": {"action": "store_true", "help": "INCONCLUSIVE fails the run"},
     "--llm-json": {"metavar": "FILE", "help": "write the results as one JSON document"},
 }
 
@@ -91,6 +102,9 @@ _INI_KEYS: dict[str, tuple[str, Any]] = {
     "llm_ignore_hosts": ("patterns of hosts (or host:port) whose HTTP exchanges pass unrecorded", "args"),
     "llm_record_hosts": ("patterns of loopback hosts (or host:port) whose exchanges are recorded", "args"),
     "llm_prices": ("lines MODEL = PROMPT COMPLETION, in US dollars per million tokens", "linelist"),
+    "llm_baseline": ("check or off, as --llm-baseline", "string"),
+    "llm_baseline_ref": ("as --llm-baseline-ref", "string"),
+    "llm_gate_strict": ("true: INCONCLUSIVE fails the run", "string"),
     "llm_json": ("where to write the results as JSON, as --llm-json", "string"),
 }
 
@@ -109,7 +123,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers",
         "llm(prompt=None, *, cases=None, variants=None, samples=None, graders=(), suite=None, schema=None, "
-        "schema_required=True, record_errors=False): a test of a prompt, or of code that asks a language model; what "
+        "schema_required=True, record_errors=False, primary='outcome', margin=0.05, critical=()): "
+        "a test of a prompt, or of code that asks a language model; what "
         "it asks is recorded and replayed (pytest-llm-evals).",
     )
     if config.pluginmanager.has_plugin("pytest_llm") and _is_installed("pytest-llm", config.pluginmanager):
@@ -141,8 +156,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     collected = list(items)
     yield  # a conftest may add the marker here
     marked = [item for item in collected if item.get_closest_marker("llm") is not None]
-    if marked:
-        _session(config).adopt(marked)
+    if marked and (unwanted := _session(config).adopt(marked)):
+        items[:] = [item for item in items if item not in unwanted]
 
 
 @pytest.hookimpl(wrapper=True)
@@ -174,6 +189,16 @@ class _Ear:
             self._controller.receive_fixtures(said.pop(FIXTURES_ATTRIBUTE))
         if SKIPPED_ATTRIBUTE in said:
             self._skipped.append(said.pop(SKIPPED_ATTRIBUTE))
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtestloop(self) -> Generator[None, object, object]:
+        """Let the suites be judged when all items have run; a report sent later would not be in JUnit's file."""
+        try:
+            return (yield)
+        finally:
+            interrupted = isinstance(sys.exc_info()[1], KeyboardInterrupt)
+            if not interrupted and (CONTROLLER in self._config.stash or self._config.option.llm_baseline == "check"):
+                self._controller.judge()
 
     @property
     def _controller(self) -> Controller:

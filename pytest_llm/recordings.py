@@ -104,7 +104,7 @@ class Recordings:
 
         return recover(self._settings.state)
 
-    def of_item(self, item: pytest.Function, draw: Draw) -> Recorder:
+    def of_item(self, item: pytest.Function, draw: Draw, *, replays_only: bool = False) -> Recorder:
         """The recorder of an item."""
         key = (item.parent.nodeid if item.parent else "", item.originalname)  # texts: a Path is dear to hash
         if key not in self._folders:
@@ -120,6 +120,7 @@ class Recordings:
             slot=str(draw.sample),
             normalize=self._normalizer(item.ihook),
             keeps_errors=draw.suite.record_errors,
+            replays_only=replays_only,
         )
 
     def of_fixture(self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> Recorder:

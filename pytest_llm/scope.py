@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_llm.results import Scope
+from pytest_llm.results import Scope, SuiteRecord
+from pytest_llm.schemas import JSON
 from pytest_llm.settings import Settings
 
 WORKER_OUTPUT = "pytest_llm_collected"
@@ -19,10 +20,22 @@ COLLECTED: pytest.StashKey[Collected] = pytest.StashKey()
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """How many marked items a process has collected."""
+    """What a process has collected: how many marked items, and of which suites."""
 
     selected: int
     deselected: int
+    suites: tuple[SuiteRecord, ...] = ()
+
+    @property
+    def json(self) -> JSON:
+        """For the controller of xdist."""
+        return [self.selected, self.deselected, [one.json for one in self.suites]]
+
+    @classmethod
+    def of(cls, data: JSON) -> Collected:
+        """What a worker has sent."""
+        selected, deselected, suites = data
+        return cls(selected, deselected, tuple(map(SuiteRecord.of, suites)))
 
 
 def scope_of(

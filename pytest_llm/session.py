@@ -6,7 +6,6 @@ import functools
 import json
 import warnings
 from collections.abc import Generator, Sequence
-from dataclasses import astuple
 from pathlib import Path
 from typing import Any, cast
 
@@ -28,6 +27,7 @@ from pytest_llm.collection import (
 )
 from pytest_llm.errors import CassetteMiss, EndpointError, LlmError
 from pytest_llm.forecast import FORECAST, forecast
+from pytest_llm.gating import Gating
 from pytest_llm.hookspecs import FIXTURES_ATTRIBUTE, REPORT_ATTRIBUTE, SKIPPED_ATTRIBUTE
 from pytest_llm.items import OPEN, OpenItem, properties_of
 from pytest_llm.mistakes import our_error, user_line
@@ -35,7 +35,7 @@ from pytest_llm.options import settings_of
 from pytest_llm.prompts import Case, Prompt
 from pytest_llm.recordings import Recordings
 from pytest_llm.reports import failure_text, forecast_lines, visible
-from pytest_llm.results import Outcome
+from pytest_llm.results import CONFIRMATIONS, Outcome
 from pytest_llm.scope import COLLECTED, WORKER_OUTPUT, Collected
 from pytest_llm.settings import Settings
 from pytest_llm.wide_fixtures import WideFixtures
@@ -57,6 +57,7 @@ class Session:
         self._recordings = Recordings(config, self.settings)
         self._clients = Clients(config, self.settings)
         self._fixtures = WideFixtures(self._recordings, self.settings)
+        self._gating = Gating(self.settings)
 
     # -- collection ---------------------------------------------------------------------------------------------
 
@@ -73,7 +74,8 @@ class Session:
             return
         self._warn_of_seeds(suite, definition)
         metafunc.fixturenames.append("_llm_sample")
-        metafunc.parametrize("_llm_sample", [self._parameter(draw) for draw in draws(suite)], indirect=True)
+        parameters = [self._parameter(draw) for draw in draws(suite, self._gating.beyond(definition, suite))]
+        metafunc.parametrize("_llm_sample", parameters, indirect=True)
 
     def _parameter(self, draw: Draw) -> Any:
         marks = []
@@ -104,12 +106,15 @@ class Session:
                     definition.function.__code__.co_firstlineno,
                 )
 
-    def adopt(self, marked: Sequence[pytest.Item]) -> None:
-        """Take the marked items over, unless the project says `llm` of tests without knowing this plugin."""
+    def adopt(self, marked: Sequence[pytest.Item]) -> set[pytest.Item]:
+        """Take the marked items over, unless the project says `llm` of tests without knowing this plugin.
+
+        Returns those that are none: confirming samples of a case that nobody suspects.
+        """
         functions = [item for item in marked if isinstance(item, pytest.Function)]
         self._adopted = len(functions)
         if not functions:  # doctests of a marked module, for one
-            return
+            return set()
         bare = [item for item in functions if is_bare(item, item.fixturenames)]
         if len(bare) == len(functions) and not self._is_adopted(functions):
             warnings.warn_explicit(
@@ -119,12 +124,19 @@ class Session:
                 str(bare[0].path),
                 1,
             )
-            return
+            return set()
+        unwanted: set[pytest.Item] = set()
         for item in functions:
             _refuse_other_recorders(item)
             callspec = getattr(item, "callspec", None)
             draw = callspec.params.get("_llm_sample") if callspec is not None else None
-            item.stash[DRAW] = draw or Draw(suite=self._suite(item))
+            item.stash[DRAW] = draw = draw or Draw(suite=self._suite(item))
+            if self._gating.is_wanted(item, draw):
+                self._gating.collected(item, draw)
+            else:
+                unwanted.add(item)
+        self._adopted -= len(unwanted)
+        return unwanted
 
     def _suite(self, item: pytest.Function) -> Suite:
         """The suite of an item without a draw: a method of unittest.TestCase, or marked after it was collected."""
@@ -152,7 +164,9 @@ class Session:
         """Refuse a run that has to ask a declared prompt and has no key, before it starts."""
         ours = [item for item in session.items if isinstance(item, pytest.Function) and DRAW in item.stash]
         self._fixtures.expect(ours)
-        self.config.stash[COLLECTED] = Collected(len(ours), self._adopted - len(ours))
+        for item in ours:
+            self._gating.selected(item, item.stash[DRAW])
+        self.config.stash[COLLECTED] = Collected(len(ours), self._adopted - len(ours), tuple(self._gating.records))
         if not self.settings.asks or hasattr(self.config, "workerinput") or self.config.option.collectonly:
             return
         for item in ours:
@@ -181,15 +195,19 @@ class Session:
         draw = item.stash.get(DRAW, None)
         if draw is None:
             return (yield)
-        recorder = self._recordings.of_item(cast("pytest.Function", item), draw)
+        function = cast("pytest.Function", item)
+        # What was drawn to confirm a suspicion is asked only when that is asked for.
+        replays_only = draw.sample in CONFIRMATIONS and not self.settings.confirm
+        recorder = self._recordings.of_item(function, draw, replays_only=replays_only)
         item.stash[OPEN] = OpenItem(
-            cast("pytest.Function", item),
+            function,
             draw,
             recorder,
             clients=self._clients,
             version=functools.partial(self._version, draw.prompt),
             fixtures=functools.partial(self._fixtures.of, item),
             prices=self._recordings.prices,
+            baseline=self._gating.path(function, draw.suite),
         )
         self._recordings.begin(recorder, "subject")
         return (yield)
@@ -256,6 +274,11 @@ class Session:
             said = error = opened.recorder.problems[0]
             report.outcome = "failed"
         opened.told = len(opened.recorder.problems)
+        if isinstance(said, CassetteMiss) and opened.draw.sample in CONFIRMATIONS:
+            # The request is another one now, and the suspicion with it.
+            report.outcome = "skipped"
+            report.longrepr = (str(item.path), 0, "Skipped: what it confirmed was another request")
+            return report
         if said is not None and hasattr(report, "wasxfail"):
             # What was expected to fail is a judgement; here there was nothing to judge.
             del report.wasxfail
@@ -275,6 +298,8 @@ class Session:
         outcome = _settled(report, opened, error)
         if outcome is not None:
             result = opened.result(outcome)
+            if report.failed and report.when == "call" and said is None and (reason := self._gating.excuse(result)):
+                report.outcome, report.wasxfail = "skipped", reason
             setattr(report, REPORT_ATTRIBUTE, self._recordings.scrub(json.dumps(result.json)))
             item.user_properties.extend(properties_of(result))  # JUnit takes them from the report of the teardown
         return report
@@ -341,7 +366,7 @@ class Session:
         self._recordings.finish()
         self._warn_of_refused()
         if (output := getattr(self.config, "workeroutput", None)) is not None and COLLECTED in self.config.stash:
-            output[WORKER_OUTPUT] = astuple(self.config.stash[COLLECTED])
+            output[WORKER_OUTPUT] = self.config.stash[COLLECTED].json
 
     def _version(self, prompt: Prompt | None) -> str | None:
         """The version of a prompt, computed once."""

@@ -21,6 +21,9 @@ replay: nothing · record: what has no recording · rerecord: everything · live
 verify: as live, and each reply is compared with the recorded one.
 """
 
+BaselineUse = Literal["check", "update", "off"]
+"""What is done with baselines. check: every suite needs a verdict · update: the results become the baselines · off."""
+
 STATE_FOLDER = ".pytest_llm"
 LAST_RUN = "last-run.jsonl"
 
@@ -53,6 +56,16 @@ class Settings:
     #: Say what a recording run would ask, and run no test.
     dry_run: bool = False
     budget: Limits = Limits()
+    #: None: what has a baseline is gated.
+    baseline: BaselineUse | None = None
+    #: Where the change began: a branch, tag or commit; "" to find out.
+    baseline_ref: str = ""
+    #: Why a baseline is accepted.
+    note: str = ""
+    #: Whether INCONCLUSIVE is red.
+    gate_strict: bool = False
+    #: Draw the samples that confirm what the last run suspected.
+    confirm: bool = False
     #: Patterns of hosts, or host:port, whose exchanges pass unrecorded; and of loopback hosts whose are recorded.
     ignore_hosts: tuple[str, ...] = ()
     record_hosts: tuple[str, ...] = ()

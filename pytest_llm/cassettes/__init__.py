@@ -1,11 +1,11 @@
 """Remembering: what was asked and answered, so that it replays offline. PYTEST_DONT_REWRITE"""
 
 from pytest_llm.cassettes.budget import Budget
-from pytest_llm.cassettes.call import Call, Calls, drifted, facts_of
+from pytest_llm.cassettes.call import Call, Calls, drifted, facts_of, is_single_draw, replies_digest, requests_digest
 from pytest_llm.cassettes.document import StoredReply, content_of
 from pytest_llm.cassettes.hosts import Hosts
 from pytest_llm.cassettes.identity import RequestRecord, model_endpoint, model_record
-from pytest_llm.cassettes.recorder import CallRole, Desk, Exchange, Recorder, Ticket, replies_digest, requests_digest
+from pytest_llm.cassettes.recorder import CallRole, Desk, Exchange, Recorder, Ticket
 from pytest_llm.cassettes.router import Router, asking
 from pytest_llm.cassettes.secrets import Secrets
 from pytest_llm.cassettes.store import Shelf
@@ -30,6 +30,7 @@ __all__ = [
     "content_of",
     "drifted",
     "facts_of",
+    "is_single_draw",
     "model_endpoint",
     "model_record",
     "replies_digest",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -91,6 +93,41 @@ def _said(reply: StoredReply) -> object:
         return reply.status, reply.body
     read = read_reply(api, data)
     return reply.status, read.text, read.reasoning, [(one.name, one.arguments_text) for one in read.tool_calls]
+
+
+def requests_digest(exchanges: Sequence[Exchange]) -> str:
+    """16 hex digits over what an item asked, whatever the order in which concurrent requests were sent."""
+    return _digest(sorted(set(map(_place, exchanges))))
+
+
+def replies_digest(exchanges: Sequence[Exchange]) -> str:
+    """16 hex digits over what the replies to an item say, so that the same words from two calls are the same."""
+    distinct = {_place(one): one for one in exchanges}  # an error answers several tries
+    return _digest([[*place, _said(distinct[place].reply)] for place in sorted(distinct)])
+
+
+def _place(exchange: Exchange) -> tuple[str, str, int]:
+    """What was asked, and the how-manieth time; whichever sample asked it."""
+    _, _, arm = exchange.reply.slot.partition("/")
+    return exchange.identity, arm, exchange.reply.number
+
+
+def _digest(value: object) -> str:
+    text = json.dumps(value, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def is_single_draw(exchanges: Sequence[Exchange]) -> bool:
+    """Whether only one draw can come of what was asked: temperature 0, a seed, or replies from a provider's cache."""
+    asked = [one for one in exchanges if one.role == "subject"]
+    return bool(asked) and all(_is_fixed(one) for one in asked)
+
+
+def _is_fixed(exchange: Exchange) -> bool:
+    body = exchange.request.get("body")
+    fixed = isinstance(body, Mapping) and (body.get("temperature") == 0 or body.get("seed") is not None)
+    said = " ".join(value for name, value in exchange.reply.headers.items() if "cache" in name.lower())
+    return fixed or "hit" in said.lower()
 
 
 def _call(exchange: Exchange, prices: Prices) -> Call:

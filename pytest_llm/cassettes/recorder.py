@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-import hashlib
-import json
 import threading
 import time
 from collections import Counter
@@ -87,9 +85,10 @@ class Recorder:
         slot: str = "1",
         normalize: Callable[[dict[str, JSON]], None] | None = None,
         keeps_errors: bool = False,
+        replays_only: bool = False,
     ) -> None:
         self.path = path
-        self.mode = desk.mode
+        self.mode: Mode = "replay" if replays_only else desk.mode
         self.slot = slot
         self.shown = shown
         #: The test or fixture whose exchanges these are, for messages.
@@ -323,24 +322,3 @@ def _told(why: Miss, request: RequestRecord, slot: str, shown: str) -> str:
             if host := urlsplit(str(request["url"])).hostname:  # of a model endpoint it is left out
                 fix += f"\n  let it pass ini llm_ignore_hosts = {host}"
     return f"{head}\n  recording   {shown}{' (no such file)' if why.kind == 'no cassette' else ''}\n  {fix}"
-
-
-def requests_digest(exchanges: list[Exchange]) -> str:
-    """16 hex digits over what an item asked, whatever the order in which concurrent requests were sent."""
-    return _digest(sorted({(one.identity, one.reply.number) for one in exchanges}))
-
-
-def replies_digest(exchanges: list[Exchange]) -> str:
-    """16 hex digits over what an item was answered; how long it took does not count."""
-    distinct = {(one.identity, one.reply.number): one for one in exchanges}  # an error answers several tries
-    return _digest(
-        [
-            [one.identity, one.reply.number, one.reply.status, one.reply.body]
-            for one in sorted(distinct.values(), key=lambda one: (one.identity, one.reply.number))
-        ]
-    )
-
-
-def _digest(value: object) -> str:
-    text = json.dumps(value, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]

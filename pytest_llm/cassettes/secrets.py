@@ -14,7 +14,9 @@ from pytest_llm.cassettes.identity import RequestRecord
 from pytest_llm.errors import SecretInRequest
 from pytest_llm.schemas import JSON
 
-KEPT_HEADERS = frozenset({"content-type", "location"})
+_CACHE_HEADERS = ("cf-aig-cache-status", "helicone-cache", "x-portkey-cache-status")
+"""Where gateways say that a reply is an earlier one."""
+KEPT_HEADERS = frozenset({"content-type", "location", *_CACHE_HEADERS})
 """Of a reply's headers; of a request's, none. An allow-list cannot miss the header that a provider adds tomorrow."""
 
 SHORTEST_VALUE = 12

@@ -6,11 +6,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from pytest_llm.cli.place import nearest
-from pytest_llm.errors import RunFileError
+from pytest_llm.cli.run_files import last_run, run_in
 from pytest_llm.reports import summary_lines
-from pytest_llm.results import Run, json_report, read_run
-from pytest_llm.settings import LAST_RUN, STATE_FOLDER
+from pytest_llm.results import json_report
 
 
 def add_to(verbs: Any) -> None:
@@ -29,7 +27,7 @@ def add_to(verbs: Any) -> None:
 
 def report(chosen: argparse.Namespace) -> int:
     """Print a run; 1 if an item of it did not pass."""
-    run = _run(chosen.file)
+    run = run_in(chosen.file or last_run())
     bad = [result for result in run.results if result.outcome != "passed"]
     if chosen.json:
         print(json_report(run), end="")
@@ -39,21 +37,3 @@ def report(chosen: argparse.Namespace) -> int:
             print(f"--- {result.nodeid} ({result.outcome})\n{result.failure}\n")
     print("\n".join(summary_lines(run)))
     return bool(bad)
-
-
-def _run(path: Path | None) -> Run:
-    path = path or _last()
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise RunFileError(f"the run file cannot be read: {error}", where=str(path)) from error
-    return read_run(text, str(path))
-
-
-def _last() -> Path:
-    """The last run's file, in this folder or one above it."""
-    name = f"{STATE_FOLDER}/{LAST_RUN}"
-    folder = nearest((name,), Path.cwd())
-    if folder is None:
-        raise RunFileError("there is no last run", where=str(Path.cwd()), fix={"run": "pytest"})
-    return folder / name

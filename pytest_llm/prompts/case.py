@@ -37,6 +37,11 @@ class Case:
         if not self.id:
             object.__setattr__(self, "id", id_of(self.inputs))
 
+    @property
+    def digest(self) -> str:
+        """16 hex digits over the question: inputs, what is expected, and what graders compare with."""
+        return digest({"inputs": dict(self.inputs), "expected": self.expected, "context": self.context})[:16]
+
     def __getitem__(self, name: str) -> Any:
         """One input by its name. Raises KeyError, which names the inputs that there are."""
         if name not in self.inputs:

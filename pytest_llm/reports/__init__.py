@@ -2,7 +2,19 @@
 
 from pytest_llm.reports.failure import Place, failure_text, shell_word
 from pytest_llm.reports.forecast import Forecast, forecast_lines
+from pytest_llm.reports.gate import verdict_lines, verdict_text
 from pytest_llm.reports.summary import summary_lines
 from pytest_llm.reports.text import one_line, visible
 
-__all__ = ["Forecast", "Place", "failure_text", "forecast_lines", "one_line", "shell_word", "summary_lines", "visible"]
+__all__ = [
+    "Forecast",
+    "Place",
+    "failure_text",
+    "forecast_lines",
+    "one_line",
+    "shell_word",
+    "summary_lines",
+    "verdict_lines",
+    "verdict_text",
+    "visible",
+]

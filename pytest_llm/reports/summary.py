@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from pytest_llm.reports.gate import verdict_lines
 from pytest_llm.reports.text import compact, one_line, percent, visible
 from pytest_llm.results import FixtureCalls, Result, Run, SuiteSummary
 
@@ -18,6 +19,7 @@ def summary_lines(run: Run, orphans: Sequence[str] = ()) -> list[str]:
     names = [suite.name if suite.variant is None else f"{suite.name}[{suite.variant}]" for suite in suites]
     width = max(map(len, names), default=0)
     lines = [f"{visible(name):<{width}}   {_suite(suite)}" for name, suite in zip(names, suites, strict=True)]
+    lines += [line for verdict in run.verdicts for line in verdict_lines(verdict)]
     lines += [_fixture(one) for one in run.fixtures]
     lines.append(_exchanges(run.results))
     return [*lines, *_remarks(run.results), *_orphans(orphans), *_unrecorded(run.results)]

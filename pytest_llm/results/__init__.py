@@ -1,17 +1,24 @@
 """What happened: results, and the run that holds them. PYTEST_DONT_REWRITE"""
 
-from pytest_llm.results.result import FixtureCalls, GradeRecord, MissRecord, Outcome, Result, outcome_of
+from pytest_llm.results.result import CONFIRMATIONS, FixtureCalls, GradeRecord, MissRecord, Outcome, Result, outcome_of
 from pytest_llm.results.run import Run, Scope, SuiteSummary, json_report, read_run, write_run
+from pytest_llm.results.verdict import MetricChange, SuiteRecord, Suspect, Verdict, VerdictKind
 
 __all__ = [
+    "CONFIRMATIONS",
     "FixtureCalls",
     "GradeRecord",
+    "MetricChange",
     "MissRecord",
     "Outcome",
     "Result",
     "Run",
     "Scope",
+    "SuiteRecord",
     "SuiteSummary",
+    "Suspect",
+    "Verdict",
+    "VerdictKind",
     "json_report",
     "outcome_of",
     "read_run",

@@ -13,6 +13,10 @@ Outcome = Literal["passed", "failed", "ungraded", "error"]
 """ungraded: a required grade could not be given, and none failed. error: there was nothing to judge."""
 
 
+CONFIRMATIONS = range(101, 111)
+"""Samples that are drawn to confirm a suspicion; they count for nothing else."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GradeRecord:
     """One grade of an item."""
@@ -128,9 +132,17 @@ class Result:
     #: With --llm-verify, how many replies say the same as the recorded ones, and how many do not.
     same: int = 0
     drifted: int = 0
-    #: Digests over all exchanges of the item; "" without any.
+    #: Digests over all exchanges of the item, of the replies over what they say; "" without any.
     requests: str = ""
     replies: str = ""
+    #: Whether only one draw can come of the requests: temperature 0, a seed, or a reply from the provider's cache.
+    single_draw: bool = False
+    #: Where the suite's baseline is, or would be, relative to the root; and its line there: the case, as pytest says
+    #: it.
+    baseline: str = ""
+    line: str = ""
+    #: Digest of the case's inputs and of what is expected.
+    case_digest: str = ""
     #: The cassette, relative to the root.
     cassette: str = ""
     #: (identity, slot, number) of every exchange that was used.
@@ -140,6 +152,11 @@ class Result:
     #: Whether the body came to its end, so that what was not used is not needed.
     ended: bool = False
     miss: MissRecord | None = None
+
+    @property
+    def confirms(self) -> bool:
+        """Whether the item was collected to confirm a suspicion."""
+        return self.sample >= CONFIRMATIONS.start
 
     @property
     def json(self) -> dict[str, JSON]:
@@ -168,7 +185,7 @@ class Result:
             raise RunFileError(told, where=where or None) from error
 
 
-_TEXTS = ("nodeid", "suite", "failure", "requests", "replies", "cassette")
+_TEXTS = ("nodeid", "suite", "failure", "requests", "replies", "cassette", "baseline", "line", "case_digest")
 _TEXTS_OR_NONE = ("case", "variant", "prompt", "prompt_version", "output", "model")
 _COUNTS = ("sample", "replayed", "recorded", "asked", "unkept", "same", "drifted", "sharing")
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from pytest_llm.errors import RunFileError
 from pytest_llm.results.result import FixtureCalls, Result
+from pytest_llm.results.verdict import SuiteRecord, Verdict
 from pytest_llm.schemas import JSON
 
 VERSION = 1
@@ -41,11 +42,16 @@ class Run:
     #: What fixtures of wider scope asked; no item's, and in no item's counts.
     fixtures: tuple[FixtureCalls, ...] = ()
     scope: Scope = Scope(partial="the run file does not say what the run has covered")
+    #: What a gate has to know of the suites, and what it said of them.
+    records: tuple[SuiteRecord, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
 
     def suites(self) -> list[SuiteSummary]:
         """A summary for every suite, and every variant in it, in the order of the run."""
         groups: dict[tuple[str, str | None], list[Result]] = {}
         for result in self.results:
+            if result.confirms:
+                continue
             groups.setdefault((result.suite, result.variant), []).append(result)
         return [SuiteSummary.of(name, variant, results) for (name, variant), results in groups.items()]
 
@@ -111,8 +117,9 @@ class SuiteSummary:
 def write_run(run: Run) -> str:
     """The text of a run file: a header, then a line a result."""
     head: dict[str, JSON] = {"version": VERSION, "mode": run.mode, "results": len(run.results), "scope": run.scope.json}
-    if run.fixtures:
-        head["fixtures"] = [one.json for one in run.fixtures]
+    for name, group in (("fixtures", run.fixtures), ("suites", run.records), ("verdicts", run.verdicts)):
+        if group:
+            head[name] = [one.json for one in group]
     lines = [head, *(result.json for result in run.results)]
     # ASCII, so that a lone surrogate in an output can be written, and no line ends early.
     return "".join(json.dumps(line, ensure_ascii=True) + "\n" for line in lines)
@@ -131,8 +138,17 @@ def read_run(text: str, where: str = "") -> Run:
         raise RunFileError(told, where=where, fix=_DAMAGED)
     results = tuple(Result.of(line, f"{where}:{number}") for number, line in enumerate(lines, 2))
     fixtures = tuple(FixtureCalls.of(one, f"{where}:1") for one in head.get("fixtures", ()))
-    run = Run(results=results, mode=str(head.get("mode")), fixtures=fixtures)
+    records, verdicts = _gated(head, f"{where}:1")
+    run = Run(results=results, mode=str(head.get("mode")), fixtures=fixtures, records=records, verdicts=verdicts)
     return replace(run, scope=_scope(head["scope"], where)) if "scope" in head else run
+
+
+def _gated(head: JSON, where: str) -> tuple[tuple[SuiteRecord, ...], tuple[Verdict, ...]]:
+    try:
+        return tuple(map(SuiteRecord.of, head.get("suites", ()))), tuple(map(Verdict.of, head.get("verdicts", ())))
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        told = f"the suites of the run cannot be read: {type(error).__name__}: {error}"
+        raise RunFileError(told, where=where, fix=_DAMAGED) from error
 
 
 def _scope(data: JSON, where: str) -> Scope:
@@ -154,6 +170,7 @@ def json_report(run: Run) -> str:
         "scope": run.scope.json,
         "suites": [suite.json for suite in run.suites()],
         "fixtures": [one.json for one in run.fixtures],
+        "verdicts": [one.json for one in run.verdicts],
         "results": [result.json for result in run.results],
     }
     return json.dumps(document, ensure_ascii=True, indent=1) + "\n"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,12 +11,11 @@ from typing import Literal
 
 from pytest_llm.cassettes.aside import FOLDER
 from pytest_llm.errors import GitError
+from pytest_llm.git import checked, git, paths_of, quiet_environment, said_by, text_of
 
 Status = Literal["changed", "new", "removed", "renamed"]
 
 _CASSETTES = ":(glob)**/cassettes/**/*.yaml"
-#: Nothing is written, fetched or asked for: a review only looks.
-_QUIET = {"GIT_OPTIONAL_LOCKS": "0", "GIT_NO_LAZY_FETCH": "1", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,9 +44,9 @@ class ChangedFile:
 
 def open_repository(folder: Path, ref: str) -> Repository:
     """The repository around a folder, and a commit in it. Raises GitError."""
-    top = _git(folder, "rev-parse", "--show-toplevel")
+    top = git(folder, "rev-parse", "--show-toplevel")
     if top.returncode:
-        said = _said(top)
+        said = said_by(top)
         if "not a git repository" not in said:
             raise GitError(f"git cannot read the repository: {said}", where=str(folder))
         raise GitError(
@@ -56,14 +54,14 @@ def open_repository(folder: Path, ref: str) -> Repository:
             where=str(folder),
             fix={"look at all": "pytest-llm report"},
         )
-    place = Path(_text(top.stdout).rstrip("\n"))
+    place = Path(text_of(top.stdout).rstrip("\n"))
     # No name of a commit begins with a dash; an option does.
-    found = None if ref.startswith("-") else _git(place, "rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}")
+    found = None if ref.startswith("-") else git(place, "rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}")
     if found is not None and found.returncode == 0:
-        return Repository(top=place, ref=ref, commit=_text(found.stdout).strip())
+        return Repository(top=place, ref=ref, commit=text_of(found.stdout).strip())
     if ref == "HEAD":  # of a repository without commits it points to nothing
         return Repository(top=place, ref=ref, commit=None)
-    names = _text(_git(place, "for-each-ref", "--format=%(refname:short)", "--sort=-committerdate").stdout).split()
+    names = text_of(git(place, "for-each-ref", "--format=%(refname:short)", "--sort=-committerdate").stdout).split()
     raise GitError(f"git knows no commit {ref!r}", where=str(place), instead=names, fix={"see": "git log --oneline"})
 
 
@@ -71,11 +69,11 @@ def changed_files(repository: Repository) -> list[ChangedFile]:
     """The cassette files that differ from the commit, untracked ones among them, by their paths."""
     top, commit = repository.top, repository.commit
     if commit is None:
-        listed = _checked(_git(top, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", _CASSETTES))
-        return [ChangedFile(status="new", path=path) for path in _paths(listed)]
+        listed = checked(git(top, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", _CASSETTES))
+        return [ChangedFile(status="new", path=path) for path in paths_of(listed)]
     diff = ("diff", "--raw", "-z", "--no-abbrev", "-M", "--no-ext-diff", "--no-color")
-    found = {one.path: one for one in _raw(_paths(_checked(_git(top, *diff, commit, "--", _CASSETTES))), commit)}
-    for path in _paths(_checked(_git(top, "ls-files", "-z", "--others", "--exclude-standard", "--", _CASSETTES))):
+    found = {one.path: one for one in _raw(paths_of(checked(git(top, *diff, commit, "--", _CASSETTES))), commit)}
+    for path in paths_of(checked(git(top, "ls-files", "-z", "--others", "--exclude-standard", "--", _CASSETTES))):
         known = found.get(path)
         if known is None:
             found[path] = ChangedFile(status="new", path=path)
@@ -108,7 +106,7 @@ def blobs(repository: Repository) -> Iterator[Callable[[str], bytes | None]]:
     command = ["git", "-C", str(repository.top), "cat-file", "--batch"]
     # Arguments of ours, without a shell.
     with subprocess.Popen(  # noqa: S603
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=_environment()
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=quiet_environment()
     ) as process:
         into, out = process.stdin, process.stdout
         if into is None or out is None:  # they are pipes
@@ -130,7 +128,7 @@ def restore(repository: Repository, file: ChangedFile) -> None:
     """Make a file what it was: removed if it is new, back where it was if it was renamed. Raises GitError."""
     if file.before is not None and repository.commit is not None:
         names = [file.before, *_beside(repository, PurePosixPath(file.before))]
-        _checked(_git(repository.top, "--literal-pathspecs", "checkout", repository.commit, "--", *names))
+        checked(git(repository.top, "--literal-pathspecs", "checkout", repository.commit, "--", *names))
     if file.before != file.path:
         try:
             (repository.top / file.path).unlink(missing_ok=True)
@@ -141,39 +139,5 @@ def restore(repository: Repository, file: ChangedFile) -> None:
 def _beside(repository: Repository, cassette: PurePosixPath) -> list[str]:
     """The files of a cassette in the commit."""
     folder = f"{cassette.parent / FOLDER}/"
-    listed = _checked(_git(repository.top, "ls-tree", "-z", "--name-only", str(repository.commit), "--", folder))
-    return [name for name in _paths(listed) if name.startswith(f"{folder}{cassette.stem}.")]
-
-
-def _git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
-    try:
-        return subprocess.run(  # noqa: S603 - git with arguments of ours, without a shell
-            ["git", "-C", str(folder), *arguments],  # noqa: S607 - the git that the user has
-            capture_output=True,
-            check=False,
-            env=_environment(),
-        )
-    except FileNotFoundError as error:
-        raise GitError("review compares with git, and there is no command git", fix={"install": "git"}) from error
-
-
-def _environment() -> dict[str, str]:
-    return {**os.environ, **_QUIET}
-
-
-def _checked(done: subprocess.CompletedProcess[bytes]) -> bytes:
-    if done.returncode:
-        raise GitError(f"git failed: {_said(done)}", where=" ".join(done.args[3:5]))
-    return done.stdout
-
-
-def _paths(listed: bytes) -> list[str]:
-    return _text(listed).split("\0")[:-1]
-
-
-def _text(output: bytes) -> str:
-    return os.fsdecode(output)
-
-
-def _said(done: subprocess.CompletedProcess[bytes]) -> str:
-    return _text(done.stderr).strip().removeprefix("fatal: ") or f"exit code {done.returncode}"
+    listed = checked(git(repository.top, "ls-tree", "-z", "--name-only", str(repository.commit), "--", folder))
+    return [name for name in paths_of(listed) if name.startswith(f"{folder}{cassette.stem}.")]

@@ -1,0 +1,160 @@
+"""A baseline and a run, case by case: what is compared, and what is not. PYTEST_DONT_REWRITE"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from pytest_llm.gates.baseline import Baseline, Line
+from pytest_llm.results import Result
+
+_LETTERS = {"passed": "P", "failed": "F", "ungraded": "U", "error": "E"}
+
+
+def letters_of(result: Result) -> dict[str, str]:
+    """By metric, how the item was graded: P passed, F failed, U ungraded, E not at all."""
+    # A body that was not answered has failed, and says nothing of the prompt.
+    is_error = result.outcome == "failed" and (result.miss is not None or result.unkept > 0)
+    out = {}
+    for grade in result.grades:
+        if grade.passed is not None or grade.score is None:  # otherwise it decides nothing
+            letter = "U" if grade.passed is None else "P" if grade.passed else "F"
+            out[grade.name] = min(out.get(grade.name, letter), letter, key="FUP".index)
+    return {**out, "outcome": "E" if is_error else _LETTERS[result.outcome]}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One case on both sides."""
+
+    key: str
+    base: Line
+    #: By number.
+    head: Mapping[int, Result]
+
+    @property
+    def replayed(self) -> list[int]:
+        """The samples that say again what the baseline holds: another grade of them is another grader."""
+        return [n for n, result in self.head.items() if is_same_draw(self.base, result)]
+
+    @property
+    def drawn(self) -> list[int]:
+        """The samples that were drawn since."""
+        return [n for n, result in self.head.items() if not is_same_draw(self.base, result)]
+
+    @property
+    def is_asked_anew(self) -> bool:
+        """Whether a request differs from all those of the baseline."""
+        return any(result.requests not in self.base.requests for result in self.head.values())
+
+    @property
+    def is_critical(self) -> bool:
+        """Whether each failure of it fails the run."""
+        return any(result.critical for result in self.head.values())
+
+    def grades(self, metric: str) -> tuple[str, str]:
+        """The letters of a metric on both sides; where nothing was drawn since, of the same samples."""
+        if not self.drawn:
+            same = sorted(self.replayed)
+            return "".join(self.base.grades.get(metric, "")[n - 1 : n] for n in same), self._letters(metric, same)
+        base, drawn = self.base.grades.get(metric, ""), sorted(self.drawn)
+        head = self._letters(metric, drawn)
+        if self.base.single_draw and len(set(self.base.replies)) == 1:
+            base = base[:1]
+        else:
+            base += self.base.history.get(metric, "")
+        results = [self.head[n] for n in drawn]
+        if all(one.single_draw for one in results) and len({one.replies for one in results}) == 1:
+            head = head[:1]
+        return base, head
+
+    def _letters(self, metric: str, numbers: Iterable[int]) -> str:
+        return "".join(letters_of(self.head[n]).get(metric, "E") for n in numbers)
+
+    @property
+    def counts_once(self) -> bool:
+        """Whether several samples of a side count as one, because only one draw can come of them."""
+        return any(
+            len(replies) > 1 and len(set(replies)) == 1 and single
+            for replies, single in (
+                (self.base.replies, self.base.single_draw),
+                ([self.head[n].replies for n in self.drawn], all(self.head[n].single_draw for n in self.drawn)),
+            )
+        )
+
+
+def is_same_draw(line: Line, result: Result) -> bool:
+    """Whether a sample asked and was answered what the baseline holds of it."""
+    place = result.sample - 1
+    known = place < len(line.requests)
+    return known and (line.requests[place], line.replies[place]) == (result.requests, result.replies)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paired:
+    """All cases of a suite, by whether they can be compared."""
+
+    cases: Sequence[Case]
+    #: The case, and why it is compared with nothing.
+    excluded: Sequence[tuple[str, str]]
+    #: The samples of the excluded cases on each side, and of those that came to no grade; and all samples.
+    left_out: tuple[int, int]
+    samples: tuple[int, int]
+    #: Confirming samples, by case.
+    confirming: Mapping[str, Sequence[Result]]
+
+
+def paired(baseline: Baseline, results: Iterable[Result]) -> Paired:
+    """The cases of a baseline and of a run's results for the same suite."""
+    head: dict[str, dict[int, Result]] = {}
+    confirming: dict[str, list[Result]] = {}
+    for result in results:
+        if result.confirms:
+            confirming.setdefault(result.line, []).append(result)
+        else:
+            head.setdefault(result.line, {})[result.sample] = result
+    cases, excluded = [], []
+    base_out = head_out = 0
+    for key in sorted({*baseline.lines, *head}):
+        line, drawn = baseline.lines.get(key), head.get(key, {})
+        why = _why_excluded(line, drawn)
+        if why:
+            excluded.append((key, why))
+            base_out += len(line.requests) if line else 0
+            head_out += len(drawn)
+        elif line is not None:
+            cases.append(Case(key=key, base=line, head=drawn))
+            base_out += line.grades["outcome"].count("U")
+            head_out += sum(result.outcome in ("ungraded", "error") for result in drawn.values())
+    return Paired(
+        cases=cases,
+        excluded=excluded,
+        left_out=(base_out, head_out),
+        samples=(sum(len(line.requests) for line in baseline.lines.values()), sum(map(len, head.values()))),
+        confirming=confirming,
+    )
+
+
+def _why_excluded(line: Line | None, drawn: Mapping[int, Result]) -> str:
+    if line is None:
+        return "new"
+    if not drawn:
+        passed, total = line.grades["outcome"].count("P"), len(line.requests)
+        return f"removed (was {passed}/{total})"
+    if any(result.case_digest != line.case for result in drawn.values()):
+        return "its inputs or what is expected changed"
+    if all(result.outcome == "error" for result in drawn.values()):
+        return "error"
+    return "" if any(result.outcome in ("passed", "failed") for result in drawn.values()) else "ungraded"
+
+
+Taken = Literal["left out", "against the head"]
+
+
+def counted(case: Case, metric: str, ungraded: Taken = "left out") -> tuple[int, int, int, int]:
+    """Passed and all samples of a metric, of the base and of the head; of what has no grade, as is said."""
+    base, head = case.grades(metric)
+    if ungraded == "against the head":
+        base, head = base.replace("U", "P"), head.replace("U", "F").replace("E", "F")
+    return base.count("P"), base.count("P") + base.count("F"), head.count("P"), head.count("P") + head.count("F")

@@ -1,0 +1,28 @@
+"""Whether the failure of one item of a gated suite is its own, or the suite's to judge. PYTEST_DONT_REWRITE"""
+
+from __future__ import annotations
+
+from pytest_llm.gates.arms import is_same_draw, letters_of
+from pytest_llm.gates.baseline import Baseline
+from pytest_llm.results import Result
+
+
+def excuse(result: Result, base: Baseline | None, head: Baseline | None) -> str:
+    """Why a failed item does not fail by itself; "" where it does.
+
+    `base` is what the change is compared with, `head` what the change brings along. With the requests and the replies
+    of the baseline, an item has to do as it did there; with others, its suite is judged. A case that neither holds is
+    judged by nobody else, and a critical one is never left to a suite.
+    """
+    letter = letters_of(result)["outcome"]
+    if result.critical or letter not in "FU" or (base is None and head is None):
+        return ""
+    if result.confirms:
+        return "it confirms or clears a suspicion: the suite decides"
+    known = [one.lines[result.line] for one in (base, head) if one is not None and result.line in one.lines]
+    for line in known:
+        if is_same_draw(line, result) and line.grades["outcome"][result.sample - 1] == letter:
+            return "it did so too when the baseline was accepted"
+    if not known or is_same_draw(known[0], result):
+        return ""
+    return "its replies are not those of the baseline: the suite decides"

@@ -1,0 +1,173 @@
+"""The verdicts of a run, and the baselines that it leaves behind. PYTEST_DONT_REWRITE"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import PurePosixPath
+
+import pytest
+
+from pytest_llm.baselines import BaselineFiles
+from pytest_llm.errors import LlmError
+from pytest_llm.gates.arms import letters_of
+from pytest_llm.gates.baseline import Baseline, Line, succeeded, write_baseline
+from pytest_llm.gates.verdict import judge
+from pytest_llm.results import Result, Run, SuiteRecord, Verdict
+from pytest_llm.settings import Settings
+
+
+def verdicts_of(run: Run, files: BaselineFiles, settings: Settings) -> list[Verdict]:
+    """What the gate says of each suite that has a baseline, here or where the change began.
+
+    With --llm-baseline=update the results become the baselines, and the verdicts are what was accepted.
+    """
+    if settings.baseline == "off":
+        return []
+    groups: dict[str, list[Result]] = {}
+    for result in run.results:
+        groups.setdefault(result.baseline, []).append(result)
+    gated = _gated(run, files)
+    if settings.baseline is None and not gated:
+        return []
+    out = []
+    for record in run.records:
+        results = groups.get(record.baseline, [])
+        verdict = judge(
+            record,
+            results,
+            files.of(record.baseline),
+            suites=max(1, len(gated)),
+            asked_for=settings.baseline == "check",
+        )
+        if settings.baseline == "update":
+            verdict = _updated(record, results, verdict, files, settings)
+        if verdict is not None:
+            out.append(verdict)
+    return [*out, *_without_test(run, files, gated)]
+
+
+def _gated(run: Run, files: BaselineFiles) -> set[str]:
+    """Every baseline on either side; at a desk nothing is searched where no suite that ran has one."""
+    known = any(files.of(one.baseline).head or files.of(one.baseline).problem for one in run.records)
+    if not known and files.commit is None:
+        return set()
+    renamed = {head.renamed_from for one in run.records if (head := files.of(one.baseline).head) is not None}
+    return {*files.paths_in_tree(), *files.paths_in_commit()} - renamed
+
+
+def _without_test(run: Run, files: BaselineFiles, gated: Iterable[str]) -> Iterator[Verdict]:
+    """A baseline that no test belongs to gates nothing, and would never say so."""
+    here = {record.baseline for record in run.records}
+    for path in sorted(set(gated) - here):
+        found = files.of(path)
+        if found.head is None and not found.problem:
+            reason, fix = "its baseline is gone, and with it the gate", {"restore": f"git checkout HEAD^ -- {path}"}
+        elif not run.scope.partial and any(_is_under(path, folder) for folder in run.scope.folders):
+            reason = "no test belongs to this baseline"
+            fix = {"or, renamed": f'"renamed_from": "{path}" in the new one', "remove": f"git rm {path}"}
+        else:
+            continue
+        yield Verdict(
+            kind="INVALID",
+            suite=PurePosixPath(path).stem,
+            baseline=path,
+            nodeid=path,
+            reason=found.problem or reason,
+            fix=fix,
+        )
+
+
+def _is_under(path: str, folder: str) -> bool:
+    return folder == "." or PurePosixPath(path).is_relative_to(folder)
+
+
+def _updated(
+    record: SuiteRecord,
+    results: Sequence[Result],
+    verdict: Verdict | None,
+    files: BaselineFiles,
+    settings: Settings,
+) -> Verdict:
+    """Write the results as the suite's baseline; the verdict as it was accepted, or why it was not."""
+    from pytest_llm.cassettes import store
+
+    blank = Verdict(
+        kind="NEW", suite=record.name, baseline=record.baseline, nodeid=record.nodeid, reason="", margin=record.margin
+    )
+    try:
+        before = files.in_tree(record.baseline)
+        why = _why_not(record, results, before, settings.note)
+        if why:
+            return replace(blank, kind="INVALID", reason=f"the baseline is not updated: {why[0]}", fix=why[1])
+        after = succeeded(before, _baseline_of(record, results, settings.note))
+        if after != before:
+            store.replace(settings.root / record.baseline, write_baseline(after).encode())
+    except LlmError as error:
+        return replace(blank, kind="INVALID", reason=f"the baseline is not updated: {error}")
+    passed, graded = after.outcome
+    written = f"{'unchanged' if after == before else 'wrote'} {record.baseline}: {passed}/{graded} passed"
+    if verdict is None or before is None:
+        return replace(blank, reason=f"first baseline: {passed}/{graded} passed", notes=(written,))
+    if verdict.kind in ("FAIL", "INVALID"):
+        verdict = replace(verdict, accepted=settings.note)
+    return replace(verdict, notes=(*verdict.notes, written), fix={})
+
+
+def _why_not(
+    record: SuiteRecord, results: Sequence[Result], before: Baseline | None, note: str
+) -> tuple[str, dict[str, str]] | None:
+    """Why these results cannot be accepted, and what helps."""
+    drawn = [result for result in results if not result.confirms]
+    if len(drawn) < record.items or record.selected < record.items:
+        return f"{len(drawn)} of {record.items} items came to a result", {"run": f"pytest {record.nodeid}"}
+    if errors := [result for result in drawn if letters_of(result)["outcome"] == "E"]:
+        what = "1 item ended" if len(errors) == 1 else f"{len(errors)} items ended"
+        return f"{what} in an error: {errors[0].nodeid}", {"mend": "what the error says, and run again"}
+    if before is not None and not note:
+        return "why is not said", {"say it": 'pytest --llm-baseline=update --llm-note "why"'}
+    return None
+
+
+def _baseline_of(record: SuiteRecord, results: Iterable[Result], note: str) -> Baseline:
+    """The results of a suite as a baseline of their own."""
+    cases: dict[str, list[Result]] = {}
+    for result in sorted(results, key=lambda one: one.sample):
+        if not result.confirms:
+            cases.setdefault(result.line, []).append(result)
+    return Baseline(
+        suite=record.name,
+        test=record.nodeid.partition("::")[2].replace("::", "."),
+        lines={key: _line_of(samples) for key, samples in cases.items()},
+        instrument=dict(record.instrument),
+        context=record.context,
+        note=note,
+    )
+
+
+def _line_of(samples: Sequence[Result]) -> Line:
+    letters = [letters_of(one) for one in samples]
+    return Line(
+        case=samples[0].case_digest,
+        requests=tuple(one.requests for one in samples),
+        replies=tuple(one.replies for one in samples),
+        grades={
+            metric: "".join(one.get(metric, "U") for one in letters)
+            for metric in dict.fromkeys(name for one in letters for name in one)
+        },
+        models=tuple(sorted({one.model for one in samples if one.model})),
+        single_draw=all(one.single_draw for one in samples),
+    )
+
+
+def gate_report(verdict: Verdict, text: str) -> pytest.TestReport:
+    """A red verdict as the report of an item of its own, so that summary, exit code and JUnit agree."""
+    file = verdict.nodeid.partition("::")[0]
+    return pytest.TestReport(
+        nodeid=f"{verdict.nodeid}[llm-gate]",
+        location=(file, None, f"{verdict.suite}[llm-gate]"),
+        keywords={},
+        outcome="failed",
+        longrepr=text,
+        when="call",
+    )

@@ -1,0 +1,152 @@
+"""What a gate says of a suite, in the one form that run files and reports share. PYTEST_DONT_REWRITE"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+from pytest_llm.schemas import JSON
+
+VerdictKind = Literal["PASS", "FAIL", "INCONCLUSIVE", "INVALID", "NEW", "NOT JUDGED"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuiteRecord:
+    """What a gate has to know of a suite beside its results."""
+
+    #: Where its baseline is, or would be, relative to the root.
+    baseline: str
+    name: str
+    #: The test function, as pytest names it.
+    nodeid: str
+    #: The metrics that decide.
+    primary: tuple[str, ...] = ("outcome",)
+    #: The largest drop that is no matter, 0..1.
+    margin: float = 0.05
+    #: By the name of a grader, or "schema", a digest of what it is.
+    instrument: Mapping[str, str] = field(default_factory=dict)
+    #: Digest of the source of the test and of the callables in it.
+    context: str = ""
+    #: How many items it has, and how many of them were selected.
+    items: int = 0
+    selected: int = 0
+
+    @property
+    def json(self) -> dict[str, JSON]:
+        """The record as a run file holds it."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+    @classmethod
+    def of(cls, data: JSON) -> SuiteRecord:
+        """The record in a run file. Raises TypeError or KeyError."""
+        known = {name: data[name] for name in cls.__slots__ if name in data}
+        known["primary"] = tuple(known.get("primary", ("outcome",)))
+        record = cls(**known)
+        if not all(isinstance(text, str) for text in (record.baseline, record.name, record.nodeid, *record.primary)):
+            raise TypeError("a suite's names are texts")
+        return record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricChange:
+    """A metric before and after, over the cases that are on both sides."""
+
+    name: str
+    #: Passed and graded samples.
+    base: tuple[int, int]
+    head: tuple[int, int]
+    #: The mean over cases of the change of their pass rates, -1..1; None where no case is on both sides.
+    change: float | None = None
+    #: 95 %, two-sided; None where nothing was drawn anew.
+    interval: tuple[float, float] | None = None
+    #: The one-sided 95 % bound: the change is hardly below it, however ungraded samples are taken.
+    at_least: float | None = None
+    #: One-sided, that it is worse, adjusted for the suite's primary metrics; None where no case could say.
+    p: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suspect:
+    """A case that mostly passed, and now mostly fails."""
+
+    case: str
+    metric: str
+    #: Passed and graded samples: of the baseline with its history, now, and of the samples that were drawn to confirm.
+    base: tuple[int, int]
+    head: tuple[int, int]
+    confirmed: tuple[int, int] | None = None
+    #: Adjusted for all suspects; None where nothing was drawn to confirm it.
+    p: float | None = None
+    state: Literal["broken", "not proven", "unconfirmed", "not provable"] = "unconfirmed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What a gate says of a suite."""
+
+    kind: VerdictKind
+    suite: str
+    #: The baseline's path, and the test function.
+    baseline: str
+    nodeid: str
+    #: One line: why.
+    reason: str
+    cases: int = 0
+    #: Of each case now; None where they differ.
+    samples: int | None = None
+    metrics: tuple[MetricChange, ...] = ()
+    margin: float = 0.05
+    suspects: tuple[Suspect, ...] = ()
+    #: Cases with a line in the baseline that failed with the replies they had passed with, and critical ones.
+    exact: tuple[str, ...] = ()
+    critical: tuple[str, ...] = ()
+    #: Cases that passed with the replies they had failed with.
+    improved: tuple[str, ...] = ()
+    #: What was compared with nothing: the case, and why.
+    excluded: tuple[tuple[str, str], ...] = ()
+    #: How many cases are asked something else than in the baseline, of those on both sides; and answered anew.
+    asked_anew: tuple[int, int] = (0, 0)
+    answered_anew: int = 0
+    #: How often the same requests were drawn, this time included.
+    draw: int = 1
+    #: The smallest drop that would have been seen four times in five; None where none would.
+    blind_spot: float | None = None
+    #: What else is to be known, a line each.
+    notes: tuple[str, ...] = ()
+    #: Why a FAIL or INVALID was accepted, by the note in the baseline of this change.
+    accepted: str | None = None
+    #: From a label to the command or edit that helps.
+    fix: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_red(self) -> bool:
+        """Whether it fails the run."""
+        return self.kind in ("FAIL", "INVALID") and self.accepted is None
+
+    @property
+    def json(self) -> dict[str, JSON]:
+        """The verdict for a program."""
+        out = {name: getattr(self, name) for name in self.__slots__}
+        out["metrics"] = [{name: getattr(one, name) for name in one.__slots__} for one in self.metrics]
+        out["suspects"] = [{name: getattr(one, name) for name in one.__slots__} for one in self.suspects]
+        out["fix"] = dict(self.fix)
+        return out
+
+    @classmethod
+    def of(cls, data: JSON) -> Verdict:
+        """The verdict in a run file. Raises TypeError, KeyError or ValueError."""
+        known = {name: data[name] for name in cls.__slots__ if name in data}
+        if known["kind"] not in get_args(VerdictKind):
+            raise ValueError(f"{known['kind']!r} is no verdict")
+        for name in ("exact", "critical", "improved", "notes", "asked_anew"):
+            known[name] = tuple(known.get(name, ()))
+        known["excluded"] = tuple((case, why) for case, why in known.get("excluded", ()))
+        known["metrics"] = tuple(MetricChange(**_pairs(one, "base", "head", "interval")) for one in known["metrics"])
+        known["suspects"] = tuple(Suspect(**_pairs(one, "base", "head", "confirmed")) for one in known["suspects"])
+        return cls(**known)
+
+
+def _pairs(data: JSON, *names: str) -> dict[str, JSON]:
+    """JSON has no tuples."""
+    return {name: tuple(value) if name in names and value is not None else value for name, value in data.items()}
