@@ -85,7 +85,7 @@ class BaselineFiles:
 
     def paths_in_tree(self) -> set[str]:
         """Every baseline in the working tree."""
-        found = set()
+        found: set[str] = set()
         for folder, inner, files in os.walk(self.root):
             inner[:] = [name for name in inner if not name.startswith(".") and name not in ("node_modules", "venv")]
             place = Path(folder).relative_to(self.root)

@@ -28,8 +28,8 @@ def add_to(verbs: Any) -> None:
     parser = verbs.add_parser(
         "gate",
         help="judge runs by their files: shards together, or the last run",
-        description="Says what pytest says at the end of a run, of several runs together: each shard keeps its run file "
-        "(.pytest_llm/last-run.jsonl), and one job judges them. Runs no test. Exit code 1 for a FAIL, or an INVALID.",
+        description="Says what pytest says at the end of a run, of several runs together: each shard keeps its run "
+        "file (.pytest_llm/last-run.jsonl), and one job judges them. Runs no test. Exit code 1 for FAIL and INVALID.",
         epilog="example: pytest-llm gate shard-1.jsonl shard-2.jsonl --ref origin/main",
     )
     parser.add_argument("files", nargs="*", type=Path, metavar="RUN", help="run files (default: that of the last run)")

@@ -54,5 +54,7 @@ def _numbers(text: str) -> list[int]:
     except ValueError:
         numbers = []
     if not numbers or min(numbers) < 1 or max(numbers) > 1000:
-        raise OptionError(f"--samples takes whole numbers from 1 to 1000, not {text!r}", fix={"write": "--samples 1,3,5"})
+        raise OptionError(
+            f"--samples takes whole numbers from 1 to 1000, not {text!r}", fix={"write": "--samples 1,3,5"}
+        )
     return numbers

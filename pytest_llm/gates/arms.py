@@ -16,7 +16,7 @@ def letters_of(result: Result) -> dict[str, str]:
     """By metric, how the item was graded: P passed, F failed, U ungraded, E not at all."""
     # A body that was not answered has failed, and says nothing of the prompt.
     is_error = result.outcome == "failed" and (result.miss is not None or result.unkept > 0)
-    out = {}
+    out: dict[str, str] = {}
     for grade in result.grades:
         if grade.passed is not None or grade.score is None:  # otherwise it decides nothing
             letter = "U" if grade.passed is None else "P" if grade.passed else "F"

@@ -1,4 +1,4 @@
-"""The same cases before and after a change: tests, and an interval of the difference.
+"""The same cases before and after a change: tests, and an interval of the difference. PYTEST_DONT_REWRITE
 
 `base` is before, `head` is after; counts are of samples that passed. A p-value is None where the data say nothing at
 all, as where no case ever failed.
@@ -90,7 +90,7 @@ def _below_and_equal(laws: Sequence[tuple[Law, int]], observed: int) -> tuple[fl
 
 
 def _moment(law: Law, power: int) -> float:
-    return sum(chance * more**power for more, chance in enumerate(law))
+    return sum((chance * float(more**power) for more, chance in enumerate(law)), 0.0)
 
 
 def mcnemar_midp(only_base: int, only_head: int) -> float | None:
@@ -104,7 +104,7 @@ def mcnemar_midp(only_base: int, only_head: int) -> float | None:
     if total == 0:
         return None
     fewer = min(only_base, only_head)
-    return (2 * sum(comb(total, x) for x in range(fewer)) + comb(total, fewer)) / 2**total
+    return (2 * sum(comb(total, x) for x in range(fewer)) + comb(total, fewer)) / (1 << total)
 
 
 def tango_interval(only_base: int, only_head: int, total: int, confidence: float = 0.95) -> tuple[float, float] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from math import comb
 from statistics import median
@@ -26,8 +26,8 @@ class Reach:
 
     samples: int
     requests: int
-    #: The smallest drop that is seen four times in five, 0..1: by as many samples on both sides, and against the samples
-    #: that the baseline holds with its history. None where none is.
+    #: The smallest drop that is seen four times in five, 0..1: by as many samples on both sides, and against those that
+    #: the baseline holds with its history. None where none is.
     fresh: float | None
     stored: float | None
 
@@ -100,8 +100,8 @@ def _at_most(value: float | None, limit: float) -> bool:
     return value is not None and value <= limit
 
 
-def _first(numbers: range, holds: object) -> int | None:
-    return next((number for number in numbers if holds(number)), None)  # type: ignore[operator]
+def _first(numbers: range, holds: Callable[[int], bool]) -> int | None:
+    return next((number for number in numbers if holds(number)), None)
 
 
 def _convicted(stored: int, alpha: float) -> float | None:
@@ -128,8 +128,8 @@ class SelfCheck:
 def self_check(baseline: Baseline, splits: int, *, suites: int = 1, seed: int = 1) -> SelfCheck:
     """Split the stored draws of a prompt at random into two sides, and see how often they differ.
 
-    Whole draws are split, the same ones of every case: samples that were drawn together and share their luck (a seed, an
-    outage, a judge that drifts) stay together, and show.
+    Whole draws are split, the same ones of every case: samples that were drawn together and share their luck (a seed,
+    an outage, a judge that drifts) stay together, and show.
     """
     letters = [line.grades["outcome"] + line.history.get("outcome", "") for line in baseline.lines.values()]
     draws = max(map(len, letters), default=0)
@@ -148,5 +148,5 @@ def self_check(baseline: Baseline, splits: int, *, suites: int = 1, seed: int = 
     return SelfCheck(suite=baseline.suite, splits=splits, distinct=len(seen), alarms=alarms, alpha=alpha)
 
 
-def _of(letters: str, places: object) -> str:
-    return "".join(letter for place, letter in enumerate(letters) if place in places)  # type: ignore[operator]
+def _of(letters: str, places: Container[int]) -> str:
+    return "".join(letter for place, letter in enumerate(letters) if place in places)

@@ -1,4 +1,4 @@
-"""One proportion: intervals of a pass rate, and the chance that k samples pass."""
+"""One proportion: intervals of a pass rate, and the chance that k samples pass. PYTEST_DONT_REWRITE"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far a pass rate scatters, and what drop a suite can therefore see."""
+"""How far a pass rate scatters, and what drop a suite can therefore see. PYTEST_DONT_REWRITE"""
 
 from __future__ import annotations
 

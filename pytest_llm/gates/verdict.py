@@ -11,7 +11,7 @@ from pytest_llm.gates.arms import Case, Paired, Taken, counted, letters_of, pair
 from pytest_llm.gates.baseline import Baseline, Baselines
 from pytest_llm.gates.paired import fisher_one_sided, holm, stratified_exact, tango_interval
 from pytest_llm.gates.spread import mde, within_case_variance
-from pytest_llm.results import CONFIRMATIONS, MetricChange, Result, SuiteRecord, Suspect, Verdict
+from pytest_llm.results import CONFIRMATIONS, MetricChange, Result, SuiteRecord, Suspect, SuspectState, Verdict
 
 ALPHA_SUITE = 0.04
 ALPHA_CASE = 0.01
@@ -295,7 +295,7 @@ def _confirming(case: Case, metric: str, results: Sequence[Result]) -> str:
     return "".join(letter for one in same if (letter := letters_of(one).get(metric, "E")) in "PF")
 
 
-def _state(one: Suspect, p: float | None, family: int, alpha: float) -> str:
+def _state(one: Suspect, p: float | None, family: int, alpha: float) -> SuspectState:
     if p is not None and p <= alpha:
         return "broken"
     if one.confirmed is not None and one.confirmed[1] >= len(CONFIRMATIONS):
@@ -321,20 +321,21 @@ def _without_alarm(record: SuiteRecord, found: Verdict) -> Verdict:
             fix = {"confirm": CONFIRM, **fix}
         return replace(found, kind="INCONCLUSIVE", reason="no regression shown, none excluded", fix=fix)
     if open_ones:
-        return replace(found, kind="INCONCLUSIVE", **_suspicion(open_ones))
+        reason, fix = _suspicion(open_ones)
+        return replace(found, kind="INCONCLUSIVE", reason=reason, fix=fix)
     return replace(found, kind="PASS", reason=f"not worse: excludes {margin}")
 
 
-def _suspicion(suspects: Sequence[Suspect]) -> dict[str, object]:
+def _suspicion(suspects: Sequence[Suspect]) -> tuple[str, dict[str, str]]:
     names = ", ".join(one.case for one in suspects[:3]) + (" …" if len(suspects) > 3 else "")
     many = "1 suspect is" if len(suspects) == 1 else f"{len(suspects)} suspects are"
     if any(one.state == "unconfirmed" for one in suspects):
-        return {"reason": f"{many} not confirmed: {names}", "fix": {"confirm": CONFIRM}}
+        return f"{many} not confirmed: {names}", {"confirm": CONFIRM}
     fewest = min(one.base[1] for one in suspects)
-    return {
-        "reason": f"{many} not provable with {fewest} sample{'' if fewest == 1 else 's'} in the baseline: {names}",
-        "fix": {"draw more": "with the old prompt: pytest --llm-samples 5 --llm-record --llm-baseline=update"},
-    }
+    return (
+        f"{many} not provable with {fewest} sample{'' if fewest == 1 else 's'} in the baseline: {names}",
+        {"draw more": "with the old prompt: pytest --llm-samples 5 --llm-record --llm-baseline=update"},
+    )
 
 
 def _accepted(verdict: Verdict, found: Baselines, results: Sequence[Result]) -> Verdict:

@@ -2,7 +2,7 @@
 
 from pytest_llm.results.result import CONFIRMATIONS, FixtureCalls, GradeRecord, MissRecord, Outcome, Result, outcome_of
 from pytest_llm.results.run import Run, Scope, SuiteSummary, json_report, read_run, write_run
-from pytest_llm.results.verdict import MetricChange, SuiteRecord, Suspect, Verdict, VerdictKind
+from pytest_llm.results.verdict import MetricChange, SuiteRecord, Suspect, SuspectState, Verdict, VerdictKind
 
 __all__ = [
     "CONFIRMATIONS",
@@ -17,6 +17,7 @@ __all__ = [
     "SuiteRecord",
     "SuiteSummary",
     "Suspect",
+    "SuspectState",
     "Verdict",
     "VerdictKind",
     "json_report",

@@ -8,6 +8,8 @@ from typing import Literal, get_args
 
 from pytest_llm.schemas import JSON
 
+SuspectState = Literal["broken", "not proven", "unconfirmed", "not provable"]
+"""broken: convicted by fresh samples. unconfirmed: none were drawn. not provable: none could convict it."""
 VerdictKind = Literal["PASS", "FAIL", "INCONCLUSIVE", "INVALID", "NEW", "NOT JUDGED"]
 
 
@@ -78,7 +80,7 @@ class Suspect:
     confirmed: tuple[int, int] | None = None
     #: Adjusted for all suspects; None where nothing was drawn to confirm it.
     p: float | None = None
-    state: Literal["broken", "not proven", "unconfirmed", "not provable"] = "unconfirmed"
+    state: SuspectState = "unconfirmed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

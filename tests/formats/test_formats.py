@@ -126,9 +126,45 @@ def test_bare(): assert True
         assert json.loads((project.path / "run.json").read_text())["results"] == lines[1:]
 
 
+def test_a_baseline_and_the_verdicts_of_a_run_conform(project, serve):
+    project.use(serve(lambda body, n: "Rome" if n != 4 else "Paris"))
+    project.write(
+        "test_it.py",
+        """
+import pytest
+from pytest_llm import Prompt
+from pytest_llm.graders import equals
+ask = Prompt(name="ask", model="tiny", user="{{ q }}", temperature=0.5)
+@pytest.mark.llm(ask, cases=[{"id": "a", "q": "1"}, {"id": "b", "q": "2"}], graders=[equals("Rome")])
+def test_it(llm_response): ...
+""",
+    )
+    for arguments in (
+        ("--llm-record", "--llm-baseline=update"),
+        ("--llm-rerecord",),
+        ("--llm-baseline=check", "-k", "a"),
+    ):
+        project.run(*arguments)
+        lines = [
+            json.loads(line) for line in (project.path / ".pytest_llm" / "last-run.jsonl").read_text().splitlines()
+        ]
+        assert lines[0]["suites"]
+        assert lines[0]["verdicts"]
+        assert findings("run", lines) == []
+    text = (project.path / "llm_baselines" / "test_it" / "test_it.json").read_text(encoding="utf-8")
+    assert findings("baseline", json.loads(text)) == []
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
+        ("baseline", {"version": 1, "suite": "x"}),
+        ("baseline", {"version": 2, "suite": "x", "cases": {}}),
+        (
+            "baseline",
+            {"version": 1, "suite": "x", "cases": {"a": {"case": "", "requests": [], "replies": [], "grades": {}}}},
+        ),
+        ("run", [{"version": 1, "mode": "replay", "results": 0, "verdicts": [{"kind": "MAYBE"}]}]),
         ("case", {"inputs": {}, "email": 1}),
         ("case", {"tags": "vip", "x": 1}),
         ("case", {}),

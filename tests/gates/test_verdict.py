@@ -6,9 +6,9 @@ import random
 from dataclasses import replace
 
 import pytest
+from gate_samples import baseline, confirming, graded, line, record, results
 from hypothesis import given
 from hypothesis import strategies as st
-from gate_samples import baseline, confirming, graded, line, record, results
 
 from pytest_llm.gates.baseline import Baselines
 from pytest_llm.gates.verdict import judge
@@ -139,9 +139,7 @@ def test_several_metrics_share_the_suite_s_alpha():
 
     letters = {"outcome": "P", "tone": "P", "style": "P"}
     base = baseline({key: line("P", grades=letters) for key in many("P", 30)})
-    run = [
-        graded(one, tone=n >= 5, style=True) for n, one in enumerate(results(many("P", 30)))
-    ]
+    run = [graded(one, tone=n >= 5, style=True) for n, one in enumerate(results(many("P", 30)))]
     alone = verdict(base, run, record_of=record(run, primary=("tone",)))
     shared = verdict(base, run, record_of=record(run, primary=("tone", "style", "outcome")))
     assert alone.kind == "FAIL"
@@ -191,7 +189,7 @@ def test_nothing_graded_is_invalid_on_either_side():
 
 def test_identical_replies_that_could_not_differ_count_once():
     same = replace(line("PPP", single_draw=True), replies=("x",) * 3)
-    base = baseline({key: same for key in many("", 30)})
+    base = baseline(dict.fromkeys(many("", 30), same))
     run = [replace(one, replies="y", single_draw=True) for one in results(many("FFF", 30))]
     found = verdict(base, run)
     assert (found.metrics[0].base, found.metrics[0].head) == ((30, 30), (0, 30))

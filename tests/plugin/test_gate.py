@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-TEST = '''
+TEST = """
 import pytest
 from pytest_llm import Prompt, grader
 
@@ -25,7 +25,7 @@ CASES = [{{"id": f"c{{n:02}}", "inputs": {{"thing": f"thing {{n}}"}}}} for n in 
 @pytest.mark.llm(colour, cases=CASES, samples={samples}, graders=[says_yes])
 def test_colour(llm_response):
     pass
-'''
+"""
 PATH = "llm_baselines/test_colour/test_colour.json"
 
 
@@ -116,7 +116,9 @@ def test_the_walk(suite, pytester, workers):
     assert again.ret == 1
     found = suite.run("--llm-baseline=update", "--llm-note", "shorter, three odd cases lost", *workers)
     assert found.ret == 0
-    found.stdout.fnmatch_lines(["FAIL, accepted: shorter, three odd cases lost  test_colour   worse than the baseline*"])
+    found.stdout.fnmatch_lines(
+        ["FAIL, accepted: shorter, three odd cases lost  test_colour   worse than the baseline*"]
+    )
     assert suite.baseline()["note"] == "shorter, three odd cases lost"
     assert suite.baseline()["earlier"][0]["outcome"] == [60, 60]
     found = suite.run(*workers)

@@ -237,6 +237,7 @@ def test_the_json_report_is_one_document():
             }
         ],
         "fixtures": [],
+        "verdicts": [],
         "results": [json.loads(json.dumps(run.results[0].json))],
     }
 
