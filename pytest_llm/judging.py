@@ -48,9 +48,9 @@ def verdicts_of(run: Run, files: BaselineFiles, settings: Settings) -> list[Verd
 
 
 def _gated(run: Run, files: BaselineFiles) -> set[str]:
-    """Every baseline on either side; at a desk nothing is searched where no suite that ran has one."""
-    known = any(files.of(one.baseline).head or files.of(one.baseline).problem for one in run.records)
-    if not known and files.commit is None:
+    """Every baseline on either side; at a desk nothing is searched where no test that ran has any beside it."""
+    folders = {(files.root / one.baseline).parent.parent for one in run.records}
+    if files.commit is None and not any(folder.is_dir() for folder in folders):
         return set()
     renamed = {head.renamed_from for one in run.records if (head := files.of(one.baseline).head) is not None}
     return {*files.paths_in_tree(), *files.paths_in_commit()} - renamed

@@ -19,7 +19,7 @@ VERSION = 1
 LONGEST_HISTORY = 20
 """So many letters of earlier draws are kept of a case; the oldest go first."""
 
-_RESTORE = {"restore": "git checkout -- {path}", "make anew": 'pytest --llm-baseline=update --llm-note "why"'}
+_RESTORE = {"restore": "git checkout -- {path}", "make anew": "rm {path}    and pytest --llm-baseline=update"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

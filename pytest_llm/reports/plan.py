@@ -17,7 +17,9 @@ def plan_lines(plan: Plan) -> list[str]:
 
 
 def _plan(plan: Plan) -> Iterator[str]:
-    known = [f"{plan.suite}: {plan.cases} cases, baseline {percent(plan.passed, plan.graded)}"]
+    known = [
+        f"{plan.suite}: {plan.cases} case{'' if plan.cases == 1 else 's'}, baseline {percent(plan.passed, plan.graded)}"
+    ]
     if plan.unstable:
         known.append(f"{len(plan.unstable)} unstable")
     if plan.variance is not None:

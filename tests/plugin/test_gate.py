@@ -3,196 +3,402 @@
 from __future__ import annotations
 
 import json
-import subprocess
 
 import pytest
+from gate_project import FIRST, PATH, GatedSuite
 
-TEST = """
-import pytest
-from pytest_llm import Prompt, grader
-
-colour = Prompt(name="colour", model="tiny", system="{system}", user="{{{{ thing }}}}", temperature=0.7)
-
-
-@grader
-def says_yes(output):
-    return "yes" in output.text
-
-
-CASES = [{{"id": f"c{{n:02}}", "inputs": {{"thing": f"thing {{n}}"}}}} for n in range({cases})]
-
-
-@pytest.mark.llm(colour, cases=CASES, samples={samples}, graders=[says_yes])
-def test_colour(llm_response):
-    pass
-"""
-PATH = "llm_baselines/test_colour/test_colour.json"
+WORKERS = pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["n0", "n2"])
 
 
 @pytest.fixture
-def suite(pytester, serve, monkeypatch):
-    """`suite(system, answer)` writes the test and lets the model answer as said; `.run(…)` runs it."""
-    script = {"answer": lambda system, n, draw: "yes"}
-    seen = {}
-
-    def reply(body, _):
-        system, user = (message["content"] for message in body["messages"])
-        n = int(user.split()[-1])
-        seen[system, n] = draw = seen.get((system, n), 0) + 1
-        return script["answer"](system, n, draw)
-
-    server = serve(reply)
-    monkeypatch.setenv("OPENAI_BASE_URL", server.url)
-
-    class Suite:
-        asked = server.requests
-
-        @staticmethod
-        def write(system, cases=20, samples=3):
-            pytester.makepyfile(test_colour=TEST.format(system=system, cases=cases, samples=samples))
-
-        @staticmethod
-        def answers(answer):
-            script["answer"] = answer
-
-        @staticmethod
-        def run(*options):
-            return pytester.runpytest_subprocess("-p", "no:cacheprovider", *options)
-
-        @staticmethod
-        def baseline():
-            return json.loads((pytester.path / PATH).read_text("utf-8"))
-
-    return Suite()
+def suite(project, serve, monkeypatch):
+    for name in ("CI", "GITHUB_ACTIONS", "GITLAB_CI"):
+        monkeypatch.delenv(name, raising=False)
+    return GatedSuite(project, serve)
 
 
-WORKERS = pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["n0", "n2"])
-ACCEPT = ("--llm-baseline=update", "--llm-note", "first")
+def in_github(monkeypatch, **variables):
+    for name, value in {"CI": "true", "GITHUB_ACTIONS": "true", **variables}.items():
+        monkeypatch.setenv(name, value)
 
 
-def few_fail(system, n, draw):
-    """With the new prompt, three cases of twenty always fail."""
-    return "no" if system == "new" and n < 3 else "yes"
-
-
-def git(pytester, *arguments):
-    identity = ["-c", "user.name=x", "-c", "user.email=x@example.invalid", "-c", "init.defaultBranch=main"]
-    done = subprocess.run(["git", *identity, *arguments], cwd=pytester.path, check=True, capture_output=True)
-    return done.stdout.decode().strip()
+# -- the walk -------------------------------------------------------------------------------------------------------
 
 
 @WORKERS
-def test_the_walk(suite, pytester, workers):
-    """Baseline, prompt change, record, verdict, accept with a note; and green again."""
+def test_baseline_change_verdict_accepted(suite, workers):
     suite.write("old")
-    found = suite.run("--llm-record", *ACCEPT, *workers)
-    found.assert_outcomes(passed=60)
-    found.stdout.fnmatch_lines(["NEW  test_colour   first baseline: 60/60 passed", f"*wrote {PATH}: 60/60 passed"])
+    found = suite.run("--llm-record", *FIRST, *workers)
+    found.assert_outcomes(passed=36)
+    found.stdout.fnmatch_lines(["NEW  test_colour   first baseline: 36/36 passed", f"*wrote {PATH}: 36/36 passed"])
     found = suite.run(*workers)
     assert found.ret == 0
     found.stdout.fnmatch_lines(["PASS  test_colour   the same replies, and the same grades"])
 
     suite.write("new")
-    suite.answers(few_fail)
+    suite.few_fail()
     found = suite.run("--llm-record", "--junitxml=junit.xml", *workers)
     assert found.ret == 1
-    found.assert_outcomes(passed=51, failed=1, xfailed=9)
+    found.assert_outcomes(passed=27, failed=1, xfailed=9)
     found.stdout.fnmatch_lines(
         [
             "*test_colour?llm-gate?*",
             "FAIL  worse than the baseline",
-            "  outcome     100.0 % 60/60  →  85.0 % 51/60     −15.0 pt *",
-            "  changed     the requests of 20 of 20 cases",
+            "  outcome     100.0 % 36/36  →  75.0 % 27/36     −25.0 pt *",
+            "  changed     the requests of 12 of 12 cases",
             '  accept      pytest --llm-baseline=update --llm-note "why"',
             "FAILED test_colour.py::test_colour?llm-gate? - FAIL  worse than the baseline",
         ]
     )
-    junit = (pytester.path / "junit.xml").read_text("utf-8")
+    junit = (suite.path / "junit.xml").read_text("utf-8")
     assert 'failures="1"' in junit
     assert 'skipped="9"' in junit
     assert 'name="llm_gate_test_colour" value="FAIL: worse than the baseline"' in junit
 
-    again = suite.run(*workers)
-    assert again.ret == 1
-    found = suite.run("--llm-baseline=update", "--llm-note", "shorter, three odd cases lost", *workers)
+    found = suite.run("--llm-baseline=update", "--llm-note", "shorter, three lost", *workers)
     assert found.ret == 0
-    found.stdout.fnmatch_lines(
-        ["FAIL, accepted: shorter, three odd cases lost  test_colour   worse than the baseline*"]
-    )
-    assert suite.baseline()["note"] == "shorter, three odd cases lost"
-    assert suite.baseline()["earlier"][0]["outcome"] == [60, 60]
+    found.stdout.fnmatch_lines(["FAIL, accepted: shorter, three lost  test_colour   worse than the baseline*"])
+    assert (suite.baseline["note"], suite.baseline["earlier"][0]["outcome"]) == ("shorter, three lost", [36, 36])
     found = suite.run(*workers)
     assert found.ret == 0
-    found.assert_outcomes(passed=51, xfailed=9)
+    found.assert_outcomes(passed=27, xfailed=9)
 
 
 @WORKERS
-def test_a_pull_request(suite, pytester, monkeypatch, workers):
-    """In CI the baseline is that of the merge base: a change cannot pass by editing its own."""
-    git(pytester, "init", "-q")
-    (pytester.path / ".gitignore").write_text(".pytest_llm\n__pycache__\n", "utf-8")
-    suite.write("old")
-    suite.run("--llm-record", *ACCEPT)
-    git(pytester, "add", ".")
-    git(pytester, "commit", "-qm", "base")
-    git(pytester, "update-ref", "refs/remotes/origin/main", "HEAD")
-    git(pytester, "checkout", "-qb", "change")
+def test_a_pull_request_cannot_pass_by_editing_its_own_baseline(suite, monkeypatch, workers):
+    suite.accepted()
+    suite.repository()
     suite.write("new")
-    suite.answers(few_fail)
+    suite.few_fail()
     suite.run("--llm-record")
-    git(pytester, "commit", "-qam", "shorter prompt")
+    suite.commit("shorter prompt")
+    with monkeypatch.context() as ci:
+        in_github(ci, GITHUB_BASE_REF="main")
+        found = suite.run(*workers)
+        assert found.ret == 1
+        found.stdout.fnmatch_lines(["FAIL  worse than the baseline"])
 
-    for name, value in {"CI": "true", "GITHUB_ACTIONS": "true", "GITHUB_BASE_REF": "main"}.items():
-        monkeypatch.setenv(name, value)
-    found = suite.run(*workers)
-    assert found.ret == 1
-    found.stdout.fnmatch_lines(["FAIL  worse than the baseline"])
-
-    monkeypatch.delenv("CI"), monkeypatch.delenv("GITHUB_ACTIONS")
     suite.run("--llm-baseline=update", "--llm-note", "on purpose")
-    git(pytester, "commit", "-qam", "accepted")
-    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    suite.commit("accepted")
+    in_github(monkeypatch, GITHUB_BASE_REF="main")
     found = suite.run(*workers)
     assert found.ret == 0
+    found.assert_outcomes(passed=27, xfailed=9)
     found.stdout.fnmatch_lines(
         [
             "FAIL, accepted: on purpose  test_colour   worse than the baseline*",
             "*the baseline is edited in this change: version 1 → 2",
         ]
     )
-    found.assert_outcomes(passed=51, xfailed=9)
-
-    edited = pytester.path / PATH
-    edited.write_text(edited.read_text("utf-8").replace('"note": "on purpose"', '"note": "first"', 1), "utf-8")
+    suite.edit_baseline('"note": "on purpose"', '"note": "first"')
     assert suite.run(*workers).ret == 1  # the same results without a reason of their own
-    edited.unlink()
+    (suite.path / PATH).unlink()
     found = suite.run(*workers)
     assert found.ret == 1
     found.stdout.fnmatch_lines(["INVALID  its baseline is gone, and with it the gate"])
 
 
 @WORKERS
-def test_suspects_are_confirmed_in_a_second_run_that_ci_replays(suite, workers):
-    suite.write("old", samples=5)
-    suite.run("--llm-record", *ACCEPT)
+def test_suspects_are_confirmed_in_a_second_run_that_replays(suite, workers):
+    suite.accepted(samples=5)
     suite.write("new", samples=5)
-    suite.answers(lambda system, n, draw: "no" if system == "new" and n == 7 else "yes")
+    suite.few_fail(7)
     found = suite.run("--llm-record", *workers)
-    found.stdout.fnmatch_lines(["*c07   5/5 → 0/5*"])
-    asked = len(suite.asked)
+    found.stdout.fnmatch_lines(["*suspected   c07   5/5 → 0/5*"])
+    asked = suite.asked
     found = suite.run("--llm-record", "--llm-confirm", *workers)
-    assert len(suite.asked) == asked + 10
+    assert suite.asked == asked + 10
     found.stdout.fnmatch_lines(["*broken      c07   5/5 → 0/10 fresh   p = .0003"])
-    replayed = suite.run(*workers)
-    assert len(suite.asked) == asked + 10
-    replayed.assert_outcomes(passed=95, failed=1, xfailed=15)
-    replayed.stdout.fnmatch_lines(["*broken      c07   5/5 → 0/10 fresh   p = .0003"])
+    found = suite.run(*workers)
+    assert suite.asked == asked + 10
+    found.assert_outcomes(passed=55, failed=1, xfailed=15)
+    found.stdout.fnmatch_lines(["*broken      c07   5/5 → 0/10 fresh   p = .0003", "*12 cases × 5 *"])
+    part = suite.run("-k", "c07", *workers)  # they make no run partial, nor whole
+    part.stdout.fnmatch_lines(["NOT JUDGED  test_colour   5 of 60 items selected"])
 
-    # Another request: what was confirmed was another prompt's.
     suite.write("newer", samples=5)
-    suite.answers(lambda system, n, draw: "yes")
     found = suite.run("--llm-record", *workers)
     assert found.ret == 0
-    found.assert_outcomes(passed=100, skipped=10)
-    found = suite.run(*workers)
-    found.assert_outcomes(passed=100)
+    found.assert_outcomes(passed=60, skipped=10)  # what they confirmed was another prompt's
+    suite.run(*workers).assert_outcomes(passed=60)
+
+
+# -- items ----------------------------------------------------------------------------------------------------------
+
+
+def test_with_the_same_replies_an_item_has_to_do_what_it_did(suite):
+    suite.answer = lambda system, n, draw: "no" if n == 3 else f"yes {n}"
+    suite.accepted()
+    found = suite.run()
+    found.assert_outcomes(passed=33, xfailed=3)
+    suite.write(says='output.text not in ("no", "yes 5")')
+    found = suite.run()
+    assert found.ret == 1
+    found.assert_outcomes(passed=30, xfailed=3, failed=4)
+    found.stdout.fnmatch_lines(["FAIL  1 case fails now with the replies that passed", "*fails       c05"])
+    suite.write(says="True")
+    found = suite.run()
+    assert found.ret == 0
+    found.assert_outcomes(passed=36)
+    found.stdout.fnmatch_lines(
+        [
+            "PASS  test_colour   the same replies; 1 improved",
+            "  improved    c03",
+            "*the test's own code, or that of a grader, changed since the baseline",
+        ]
+    )
+
+
+def test_a_critical_case_is_never_left_to_the_suite(suite):
+    suite.accepted(more=', critical=["c07"]')
+    suite.write("new", more=', critical=["c07"]')
+    suite.few_fail(7)
+    found = suite.run("--llm-record")
+    found.assert_outcomes(passed=33, failed=4)
+    found.stdout.fnmatch_lines(["*1 case fails, and is critical*"])
+    found = suite.run("--llm-baseline=update", "--llm-note", "why")
+    assert found.ret == 1
+    found.assert_outcomes(passed=33, failed=3)
+
+
+def test_a_failing_case_that_no_baseline_holds_fails_by_itself(suite):
+    suite.accepted()
+    suite.write(cases=13)
+    suite.answer = lambda system, n, draw: "no"
+    found = suite.run("--llm-record")
+    assert found.ret == 1
+    found.assert_outcomes(passed=36, failed=3)
+    found.stdout.fnmatch_lines(["PASS  test_colour*", "  excluded    1: new: c12"])
+
+
+def test_an_error_stays_an_error(suite):
+    suite.accepted()
+    suite.write("new")
+    found = suite.run()
+    assert found.ret == 1
+    found.assert_outcomes(errors=36, failed=1)
+    found.stdout.fnmatch_lines(["INVALID  no case is on both sides"])
+
+
+def test_a_removed_failing_case_is_named(suite):
+    suite.few_fail(0, prompt="old")
+    suite.accepted()
+    suite.write(first=1)
+    found = suite.run()
+    found.stdout.fnmatch_lines(["PASS  test_colour*", "  excluded    1: removed (was 0/3): c00"])
+    suite.run("--llm-baseline=update", "--llm-note", "c00 is nobody's")
+    assert set(suite.baseline["removed"]) == {"c00"}
+    assert "excluded" not in suite.run().stdout.str()
+
+
+# -- parts ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_part_is_not_judged(suite):
+    suite.accepted()
+    suite.write("new")
+    suite.few_fail()
+    suite.run("--llm-record")
+    for selection, said in (
+        (("-k", "c00 or c01"), "6 of 36 items selected"),
+        (("test_colour.py::test_colour[c00]", "-n", "2"), "1 of 36 items selected"),
+    ):
+        found = suite.run(*selection)
+        assert found.ret == 0
+        found.stdout.fnmatch_lines([f"NOT JUDGED  test_colour   {said}"])
+        found = suite.run("--llm-baseline=check", *selection)
+        assert found.ret == 1
+        found.stdout.fnmatch_lines([f"INVALID  {said}"])
+    found = suite.run("-x", "--llm-baseline=off")
+    found.assert_outcomes(failed=1)
+    assert "llm-gate" not in found.stdout.str()
+
+
+def test_shards_are_judged_together(suite):
+    suite.accepted()
+    suite.write("new")
+    suite.few_fail()
+    suite.run("--llm-record")
+    last = suite.path / ".pytest_llm" / "last-run.jsonl"
+    for number, cases in enumerate(("c00 or c01 or c02 or c03", "not (c00 or c01 or c02 or c03)")):
+        assert suite.run("-k", cases).ret == 0
+        last.rename(suite.path / f"shard-{number}.jsonl")
+    found = suite.project.command("gate", "shard-0.jsonl", "shard-1.jsonl")
+    assert found.ret == 1
+    found.stdout.fnmatch_lines(["--- test_colour.py::test_colour", "FAIL  worse than the baseline", "*75.0 % 27/36*"])
+    found = suite.project.command("gate", "--json", "shard-0.jsonl", "shard-1.jsonl")
+    assert json.loads(found.stdout.str())["verdicts"][0]["kind"] == "FAIL"
+    found = suite.project.command("gate", "shard-0.jsonl")
+    assert found.ret == 1
+    found.stdout.fnmatch_lines(["INVALID  12 of 36 items selected"])
+
+
+# -- accepting ------------------------------------------------------------------------------------------------------
+
+
+def test_an_update_needs_a_whole_run_without_errors_and_a_reason(suite):
+    suite.accepted()
+    before = (suite.path / PATH).read_text("utf-8")
+    suite.write("new")
+    suite.few_fail()
+    found = suite.run("--llm-baseline=update", "--llm-note", "why")
+    assert found.ret == 1
+    found.stdout.fnmatch_lines(["INVALID  the baseline is not updated: 36 items ended in an error*"])
+    suite.run("--llm-record")
+    found = suite.run("--llm-baseline=update", "--llm-note", "why", "-k", "c00")
+    assert found.ret == 1
+    found.stdout.fnmatch_lines(["INVALID  the baseline is not updated: 3 of 36 items came to a result"])
+    found = suite.run("--llm-baseline=update")
+    assert found.ret == 1
+    found.stdout.fnmatch_lines(["INVALID  the baseline is not updated: why is not said"])
+    assert (suite.path / PATH).read_text("utf-8") == before
+
+
+def test_an_update_with_nothing_new_changes_nothing(suite):
+    suite.accepted()
+    before = (suite.path / PATH).read_text("utf-8")
+    found = suite.run(*FIRST)
+    found.stdout.fnmatch_lines([f"*unchanged {PATH}*"])
+    assert (suite.path / PATH).read_text("utf-8") == before
+
+
+def test_another_draw_of_the_prompt_adds_to_what_is_known_of_it(suite):
+    suite.accepted()
+    found = suite.run("--llm-rerecord")
+    found.stdout.fnmatch_lines(["PASS  test_colour   the same replies, and the same grades"])  # word for word
+    suite.answer = lambda system, n, draw: f"yes, {draw}"
+    found = suite.run("--llm-rerecord")
+    found.stdout.fnmatch_lines(["*drawn anew  12 of 12 cases: draw 2 of this prompt"])
+    suite.run("--llm-baseline=update", "--llm-note", "drawn again")
+    line = suite.baseline["cases"]["c00"]
+    assert (line["draws"], line["history"]["outcome"], line["grades"]["outcome"]) == (2, "PPP", "PPP")
+
+
+# -- what is wrong --------------------------------------------------------------------------------------------------
+
+
+def test_a_baseline_that_cannot_be_read_is_red_and_left_alone(suite):
+    suite.accepted()
+    suite.edit_baseline("{\n", "{\n<<<<<<< HEAD\n")
+    before = (suite.path / PATH).read_text("utf-8")
+    for options in ((), ("--llm-baseline=update", "--llm-note", "x")):
+        found = suite.run(*options)
+        assert found.ret == 1
+        said = "the baseline is not updated: " if options else ""
+        found.stdout.fnmatch_lines(
+            [f"INVALID  {said}there is a merge conflict in the baseline", "*git checkout --ours*"]
+        )
+        assert "INTERNALERROR" not in found.stdout.str()
+    assert (suite.path / PATH).read_text("utf-8") == before
+
+
+def test_a_baseline_without_a_test_is_red(suite):
+    suite.accepted()
+    text = (suite.path / "test_colour.py").read_text("utf-8")
+    (suite.path / "test_colour.py").write_text(text.replace("def test_colour", "def test_color"), "utf-8")
+    (suite.path / "cassettes" / "test_colour" / "test_colour").rename(
+        suite.path / "cassettes" / "test_colour" / "test_color"
+    )
+    found = suite.run()
+    assert found.ret == 1
+    found.stdout.fnmatch_lines(["INVALID  no test belongs to this baseline", f'*"renamed_from": "{PATH}"*'])
+    (suite.path / PATH).rename(suite.path / PATH.replace("test_colour.json", "test_color.json"))
+    assert suite.run().ret == 0
+
+
+def test_a_suite_that_was_renamed_in_a_pull_request_says_from_what(suite, monkeypatch):
+    suite.accepted()
+    suite.repository()
+    text = (suite.path / "test_colour.py").read_text("utf-8")
+    (suite.path / "test_colour.py").write_text(text.replace("def test_colour", "def test_color"), "utf-8")
+    suite.git("mv", "cassettes/test_colour/test_colour", "cassettes/test_colour/test_color")
+    suite.git("mv", PATH, PATH.replace("test_colour.json", "test_color.json"))
+    in_github(monkeypatch, GITHUB_BASE_REF="main")
+    found = suite.run()
+    assert found.ret == 1
+    found.stdout.fnmatch_lines(["INVALID  its baseline is gone, and with it the gate", "NEW  test_color*"])
+    path = suite.path / PATH.replace("test_colour.json", "test_color.json")
+    path.write_text(path.read_text("utf-8").replace('"suite"', f'"renamed_from": "{PATH}",\n "suite"', 1), "utf-8")
+    found = suite.run()
+    assert found.ret == 0
+    found.stdout.fnmatch_lines(["PASS  test_color   the same replies, and the same grades"])
+
+
+def test_another_grader_is_another_instrument(suite):
+    suite.accepted()
+    suite.write(more=", primary='says_yes'")
+    assert suite.run().ret == 0
+    text = (suite.path / "test_colour.py").read_text("utf-8")
+    (suite.path / "test_colour.py").write_text(text.replace("says_yes", "agrees"), "utf-8")
+    found = suite.run()
+    assert found.ret == 1
+    found.stdout.fnmatch_lines(["INVALID  the instrument changed: grader 'agrees' is new, grader 'says_yes' is gone"])
+
+
+def test_a_metric_that_nobody_gave_is_red(suite):
+    suite.accepted(more=", primary='tone'")
+    found = suite.run()
+    assert found.ret == 1
+    found.stdout.fnmatch_lines(["INVALID  tone was graded nowhere in the baseline"])
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (", primary=[]", "primary= names metrics, not []"),
+        (", margin=5", "margin= is a share between 0 and 1, not 5"),
+        (", critical='c99'", "critical= names no case and no tag: 'c99'"),
+    ],
+)
+def test_a_marker_that_cannot_be_is_an_error_at_collection(suite, more, said):
+    suite.write(more=more)
+    found = suite.run()
+    assert found.ret == 2
+    found.stdout.fnmatch_lines([f"*{said}*"])
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--llm-note", "x"), "--llm-note says why a baseline is accepted, and none is"),
+        (("--llm-confirm",), "--llm-confirm draws samples, and nothing may be asked"),
+        (("--llm-live", "--llm-baseline=update"), "--llm-baseline=update accepts what is recorded*"),
+        (("-o", "llm_baseline=update"), "llm_baseline is check or off, not 'update'*"),
+        (("-o", "llm_gate_strict=maybe"), "llm_gate_strict is true or false, not 'maybe'"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(suite, options, said):
+    suite.write()
+    found = suite.run(*options)
+    assert found.ret == 4
+    found.stderr.fnmatch_lines([f"*{said}*"])
+
+
+def test_strict_makes_inconclusive_red(suite):
+    suite.accepted(cases=4)
+    suite.write("new", cases=4)
+    suite.answer = lambda system, n, draw: "no" if (n, draw) == (0, 1) else "yes"
+    found = suite.run("--llm-record")
+    assert found.ret == 0
+    found.stdout.fnmatch_lines(["INCONCLUSIVE  test_colour   no regression shown, none excluded*", "*pytest-llm plan*"])
+    assert suite.run("--llm-gate-strict").ret == 1
+    assert suite.run("-o", "llm_gate_strict=true").ret == 1
+
+
+def test_a_verdict_that_was_asked_for_needs_a_baseline(suite):
+    suite.write()
+    suite.run("--llm-record")
+    assert suite.run().ret == 0
+    found = suite.run("--llm-baseline=check")
+    assert found.ret == 1
+    found.stdout.fnmatch_lines(["INVALID  it has no baseline"])
+
+
+def test_two_tests_of_one_suite_name_are_refused(suite):
+    suite.write(more=', suite="one"')
+    text = (suite.path / "test_colour.py").read_text("utf-8")
+    other = text[text.index("@pytest.mark.llm") :].replace("def test_colour", "def test_other")
+    (suite.path / "test_colour.py").write_text(text + other, "utf-8")
+    found = suite.run("--llm-record", *FIRST)
+    assert found.ret == 4
+    found.stderr.fnmatch_lines(["*suite 'one' is the name of two tests*"])
