@@ -64,10 +64,16 @@ class BaselineFiles:
 
     def in_commit(self, path: str) -> Baseline | None:
         """The baseline in the commit that the change began at; None where there is none. Raises BaselineError."""
-        found = git(self.root, "show", f"{self._commit}:./{path}")
-        if found.returncode:
+        text = self.text_before(path)
+        return None if text is None else read_baseline(text, f"{str(self._commit)[:12]}:{path}")
+
+    def text_before(self, path: str) -> str | None:
+        """A file as it was where the change began, at a desk in the last commit; None where it was not."""
+        try:
+            found = git(self.root, "show", f"{self.commit or 'HEAD'}:./{path}")
+        except LlmError:
             return None
-        return read_baseline(found.stdout.decode(errors="replace"), f"{str(self._commit)[:12]}:{path}")
+        return None if found.returncode else found.stdout.decode(errors="replace")
 
     @property
     def commit(self) -> str | None:

@@ -40,11 +40,31 @@ def verdicts_of(run: Run, files: BaselineFiles, settings: Settings) -> list[Verd
             suites=max(1, len(gated)),
             asked_for=settings.baseline == "check",
         )
+        if verdict is not None and verdict.asked_anew[0]:
+            heading, difference = _difference(results, files, record.baseline)
+            verdict = replace(verdict, heading=heading, difference=difference)
         if settings.baseline == "update":
             verdict = _updated(record, results, verdict, files, settings)
         if verdict is not None:
             out.append(verdict)
     return [*out, *_without_test(run, files, gated)]
+
+
+def _difference(results: Iterable[Result], files: BaselineFiles, baseline: str) -> tuple[str, str]:
+    """What changed in the requests, of the first sample that asks something else; nothing where that is not known."""
+    from pytest_llm.cassettes import changed_request
+
+    base = files.of(baseline).base
+    for result in results:
+        line = None if base is None else base.lines.get(result.line)
+        if line is None or result.requests in line.requests:
+            continue
+        before = files.text_before(result.cassette)
+        identities = [identity for identity, *_ in result.used]
+        found = None if before is None else changed_request(before, files.root / result.cassette, identities)
+        if found is not None:
+            return found
+    return "", ""
 
 
 def _gated(run: Run, files: BaselineFiles) -> set[str]:

@@ -9,7 +9,7 @@ from pytest_llm.cassettes.recorder import CallRole, Desk, Exchange, Recorder, Ti
 from pytest_llm.cassettes.router import Router, asking
 from pytest_llm.cassettes.secrets import Secrets
 from pytest_llm.cassettes.store import Shelf
-from pytest_llm.cassettes.stored import stored_exchanges
+from pytest_llm.cassettes.stored import changed_request, stored_exchanges
 
 __all__ = [
     "Budget",
@@ -27,6 +27,7 @@ __all__ = [
     "StoredReply",
     "Ticket",
     "asking",
+    "changed_request",
     "content_of",
     "drifted",
     "facts_of",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from pytest_llm.cassettes import store
-from pytest_llm.cassettes.document import check_unedited
+from pytest_llm.cassettes.document import check_unedited, read
 from pytest_llm.cassettes.recorder import Exchange
+from pytest_llm.cassettes.staleness import explain_miss
 from pytest_llm.errors import CassetteCorrupt
 
 
@@ -24,3 +26,20 @@ def stored_exchanges(path: Path, shown: str) -> list[Exchange]:
         for entry in entries.values()
         for reply in sorted(entry.replies.values(), key=lambda one: one.order)
     ]
+
+
+def changed_request(before: str, path: Path, identities: Sequence[str]) -> tuple[str, str] | None:
+    """What changed in the first of these requests that the cassette did not hold before, in a line and line by line.
+
+    `before` is the text of the file as it was. None where nothing is like it, or a file cannot be read.
+    """
+    try:
+        old, now = read(before, str(path)), store.load(path) or {}
+    except CassetteCorrupt:
+        return None
+    for identity in identities:
+        if identity in now and identity not in old:
+            miss = explain_miss(old, identity, now[identity].request, "1", file_exists=True, answered=identities)
+            if miss.kind == "stale":
+                return miss.heading, miss.change
+    return None

@@ -119,11 +119,11 @@ def paired(baseline: Baseline, results: Iterable[Result]) -> Paired:
     for key in sorted({*baseline.lines, *head}):
         line, drawn = baseline.lines.get(key), head.get(key, {})
         why = _why_excluded(line, drawn)
-        if why:
+        if why or line is None:
             excluded.append((key, why))
             base_out += len(line.requests) if line else 0
             head_out += len(drawn)
-        elif line is not None:
+        else:
             cases.append(Case(key=key, base=line, head=drawn))
             base_out += line.grades["outcome"].count("U")
             head_out += sum(result.outcome in ("ungraded", "error") for result in drawn.values())

@@ -91,12 +91,10 @@ def _beta_cdf(x: float, a: int, b: int) -> float:
     """The regularised incomplete beta function, by its continued fraction (NIST DLMF 8.17.22)."""
     if x > (a + 1) / (a + b + 2):  # where it converges slowly
         return 1 - _beta_cdf(1 - x, b, a)
-    if x == 0:
-        return 0.0
     front = exp(lgamma(a + b) - lgamma(a) - lgamma(b) + a * log(x) + b * log1p(-x)) / a
     # Lentz's way: numerator and denominator of the convergents, as ratios of successive ones.
-    value, up, down = 1.0, 1.0, 0.0
-    for step in range(10_000):
+    value, up, down, step = 1.0, 1.0, 0.0, 0
+    while True:
         m = step // 2
         if step == 0:
             term = 1.0
@@ -108,5 +106,5 @@ def _beta_cdf(x: float, a: int, b: int) -> float:
         up = 1 + term / up
         value *= up * down
         if step and abs(up * down - 1) < 1e-15:
-            break
-    return front * (value - 1)
+            return front * (value - 1)
+        step += 1

@@ -8,6 +8,7 @@ from pytest_llm.reports.text import percent, visible
 from pytest_llm.results import MetricChange, Suspect, Verdict
 
 MOST_NAMES = 5
+MOST_LINES = 12
 
 
 def verdict_lines(verdict: Verdict) -> list[str]:
@@ -80,7 +81,11 @@ def _said(verdict: Verdict) -> Iterator[tuple[str, str]]:
     """What changed, and what could not be compared."""
     asked, of = verdict.asked_anew
     if asked:
-        yield "changed", f"the requests of {asked} of {of} cases"
+        yield "changed", f"the requests of {asked} of {of} cases{f': {verdict.heading}' if verdict.heading else ''}"
+        lines = verdict.difference.splitlines() if verdict.difference != verdict.heading else []
+        yield from (("", f"    {line}") for line in lines[:MOST_LINES])
+        if len(lines) > MOST_LINES:
+            yield "", f"    … {len(lines) - MOST_LINES} more lines"
     elif verdict.answered_anew and verdict.draw > 1:
         yield "drawn anew", f"{verdict.answered_anew} of {of} cases: draw {verdict.draw} of this prompt"
     if verdict.improved:
@@ -101,7 +106,7 @@ def _metric(metric: MetricChange) -> str:
 
 
 def _rate(counts: tuple[int, int]) -> str:
-    return f"{percent(*counts)} {counts[0]}/{counts[1]}"
+    return f"{percent(*counts)} {counts[0]}/{counts[1]}" if counts[1] else "–"
 
 
 def _p(value: float) -> str:

@@ -110,6 +110,9 @@ class Verdict:
     #: How many cases are asked something else than in the baseline, of those on both sides; and answered anew.
     asked_anew: tuple[int, int] = (0, 0)
     answered_anew: int = 0
+    #: What changed in the request of the first such case, in a line and line by line; "" where that is not known.
+    heading: str = ""
+    difference: str = ""
     #: How often the same requests were drawn, this time included.
     draw: int = 1
     #: The smallest drop that would have been seen four times in five; None where none would.

@@ -332,6 +332,11 @@ def test_a_new_note_over_exactly_these_replies_accepts():
     assert verdict(base, run, head=fewer).is_red
 
 
+def test_an_untouched_baseline_says_nothing_of_being_edited():
+    base = baseline(many("PPP"))
+    assert verdict(base, results(many("PPP")), head=base).notes == ()
+
+
 def test_a_changed_instrument_is_accepted_the_same_way_and_a_missing_gate_is_not():
     cases = many("PPP")
     base = replace(baseline(cases, note="a"), instrument={"schema": "other"})

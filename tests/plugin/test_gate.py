@@ -76,7 +76,12 @@ def test_a_pull_request_cannot_pass_by_editing_its_own_baseline(suite, monkeypat
         in_github(ci, GITHUB_BASE_REF="main")
         found = suite.run(*workers)
         assert found.ret == 1
-        found.stdout.fnmatch_lines(["FAIL  worse than the baseline"])
+        found.stdout.fnmatch_lines(
+            [
+                "FAIL  worse than the baseline",
+                '  changed     the requests of 12 of 12 cases: system message "old" → "new"',
+            ]
+        )
 
     suite.run("--llm-baseline=update", "--llm-note", "on purpose")
     suite.commit("accepted")

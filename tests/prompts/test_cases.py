@@ -143,3 +143,15 @@ def test_yaml_that_jsonl_could_not_say_is_refused(tmp_path, text):
     (tmp_path / "cases.yaml").write_text(text)
     with pytest.raises(CaseError):
         load_cases(tmp_path / "cases.yaml")
+
+
+def test_a_case_is_another_question_when_its_inputs_or_the_right_answer_change():
+    case = Case(id="a", inputs={"email": "x"}, expected={"b": 1, "a": 2})
+    same = Case(id="renamed", inputs={"email": "x"}, expected={"a": 2, "b": 1}, tags=("vip",), critical=True)
+    assert same.digest == case.digest
+    others = [
+        Case(id="a", inputs={"email": "y"}, expected={"a": 2, "b": 1}),
+        Case(id="a", inputs={"email": "x"}, expected={"a": 3, "b": 1}),
+        Case(id="a", inputs={"email": "x"}, expected={"a": 2, "b": 1}, context="notes"),
+    ]
+    assert len({case.digest, *(other.digest for other in others)}) == 4

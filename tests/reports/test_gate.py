@@ -90,6 +90,21 @@ def test_a_pass_says_what_else_is_to_be_known():
     ]
 
 
+def test_an_invalid_verdict_may_know_little():
+    bare = replace(PASS, kind="INVALID", reason="it has no baseline", blind_spot=0.1)
+    assert verdict_text(bare).splitlines() == ["INVALID  it has no baseline", ""]
+    unknown = replace(FAIL, metrics=(replace(METRIC, base=(0, 0), change=None, p=None),), exact=(), critical=())
+    assert "  outcome     –  →  88.9 % 320/360" in verdict_text(unknown)
+
+
+def test_what_changed_in_the_requests_is_told_once_and_not_without_end():
+    long = "\n".join(f"- line {number}" for number in range(20))
+    lines = verdict_text(replace(FAIL, heading="system message −20 +0", difference=long)).splitlines()
+    assert lines[3] == "  changed     the requests of 120 of 120 cases: system message −20 +0"
+    assert lines[4] == "                  - line 0"
+    assert lines[16] == "                  … 8 more lines"
+
+
 def test_many_suspects_are_counted():
     many = tuple(replace(SUSPECTS[1], case=f"c{number}") for number in range(8))
     text = verdict_text(replace(FAIL, suspects=many))

@@ -42,6 +42,10 @@ def test_a_plan_of_a_suite_that_can_prove_little():
     assert plan_lines(uncertain)[5] == "to see 0.01 points: more than 5,000 cases"
 
 
+def test_a_large_suite_may_expect_more_than_inconclusive():
+    assert "expect" not in plan_lines(plan(suite(120)))[-1]
+
+
 def test_more_samples_see_smaller_drops():
     reaches = plan(suite()).reaches
     fresh = [one.fresh for one in reaches]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -13,11 +14,15 @@ from pytest_llm.errors import RunFileError
 from pytest_llm.results import (
     FixtureCalls,
     GradeRecord,
+    MetricChange,
     MissRecord,
     Result,
     Run,
     Scope,
+    SuiteRecord,
     SuiteSummary,
+    Suspect,
+    Verdict,
     json_report,
     read_run,
     write_run,
@@ -274,3 +279,45 @@ def test_set_up_and_teardown_are_added_and_what_is_not_known_stays_unknown():
 def test_a_fixture_that_is_none_is_told(fixture):
     with pytest.raises(RunFileError, match="a fixture's calls cannot be read"):
         read_run(HEAD.replace("}", f', "fixtures": [{fixture}]}}') + LINE + LINE, "x.jsonl")
+
+
+def test_suites_and_verdicts_are_read_back():
+    record = SuiteRecord(baseline="b.json", name="orders", nodeid="t.py::orders", primary=("a", "b"), items=3)
+    verdict = Verdict(
+        kind="FAIL",
+        suite="orders",
+        baseline="b.json",
+        nodeid="t.py::orders",
+        reason="worse",
+        metrics=(MetricChange(name="outcome", base=(1, 2), head=(0, 2), change=-0.5, interval=(-0.9, -0.1), p=0.01),),
+        suspects=(Suspect(case="a", metric="outcome", base=(3, 3), head=(0, 3), confirmed=(0, 10), state="broken"),),
+        excluded=(("b", "new"),),
+        accepted="why",
+    )
+    run = Run(results=(), records=(record,), verdicts=(verdict,))
+    again = read_run(write_run(run))
+    assert (again.records, again.verdicts) == ((record,), (verdict,))
+    assert json.loads(json_report(run))["verdicts"][0]["kind"] == "FAIL"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("suites", [{"name": "x"}]),
+        ("suites", [{"name": 3, "baseline": "b", "nodeid": "n"}]),
+        ("suites", 3),
+        ("verdicts", [{"kind": "MAYBE"}]),
+        ("verdicts", [{"kind": "PASS"}]),
+        ("verdicts", ["PASS"]),
+    ],
+)
+def test_suites_that_cannot_be_read_are_an_error(name, value):
+    text = json.dumps({"version": 1, "mode": "replay", "results": 0, name: value}) + "\n"
+    with pytest.raises(RunFileError, match="the suites of the run cannot be read"):
+        read_run(text, "run.jsonl")
+
+
+def test_samples_that_confirm_a_suspicion_are_no_part_of_a_summary():
+    one = Result(nodeid="a", suite="orders", outcome="passed", case="a")
+    run = Run(results=(one, replace(one, nodeid="b", sample=101, outcome="failed")))
+    assert run.suites()[0].total == 1
