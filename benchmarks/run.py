@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from breakdown import measure_breakdown
 from entering import measure_entering
+from gating import measure_gating
 from growth import measure_growth
 from loading import measure_loading
 from lookup import measure_lookup
@@ -56,6 +57,8 @@ class Sizes:
     #: Cases with three samples each, few and many, and how often git and pytest run over them.
     suites: tuple[int, int]
     suite_rounds: int
+    #: Cases of five samples each that a verdict is about.
+    judged: tuple[int, ...]
 
 
 FULL = Sizes(
@@ -77,6 +80,7 @@ FULL = Sizes(
     others=True,
     suites=(200, 2000),
     suite_rounds=5,
+    judged=(100, 1000, 10_000),
 )
 # Others are left out: their virtualenvs take longer than all of it.
 QUICK = Sizes(
@@ -98,6 +102,7 @@ QUICK = Sizes(
     others=False,
     suites=(10, 40),
     suite_rounds=2,
+    judged=(20, 100),
 )
 
 BENCHMARKS: dict[str, Callable[[Sizes], str]] = {
@@ -110,6 +115,7 @@ BENCHMARKS: dict[str, Callable[[Sizes], str]] = {
     "scale": lambda sizes: measure_scale(sizes.suites, sizes.suite_rounds),
     "growth": lambda sizes: measure_growth(sizes.growth, sizes.cases),
     "review": lambda sizes: measure_reviewing(sizes.reviewed, sizes.reviews),
+    "gating": lambda sizes: measure_gating(sizes.judged, sizes.repeats),
     "breakdown": lambda sizes: measure_breakdown(sizes.cases),
 }
 LIBRARIES = ("pytest", "pydantic", "PyYAML", "pytest-recording", "cassetter", "vcrpy", "openai", "httpx2")

@@ -19,15 +19,15 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
 
 
-def put(name: str, text: str) -> None:
-    """Replace what stands between the markers of this name in README.md."""
+def put(name: str, text: str, place: Path = README) -> None:
+    """Replace what stands between the markers of this name in README.md, or another page."""
     begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
-    page = README.read_text(encoding="utf-8")
+    page = place.read_text(encoding="utf-8")
     if page.count(begin) != 1 or page.count(end) != 1:
-        raise SystemExit(f"README.md has no place for {name}\n  add   {begin.strip()} and {end}")
+        raise SystemExit(f"{place.name} has no place for {name}\n  add   {begin.strip()} and {end}")
     before, _, rest = page.partition(begin)
     _, _, after = rest.partition(end)
-    README.write_text(f"{before}{begin}{text}\n{end}{after}", encoding="utf-8")
+    place.write_text(f"{before}{begin}{text}\n{end}{after}", encoding="utf-8")
 
 
 def machine() -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections import Counter
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,8 @@ class Gating:
     _selected: Counter[str] = field(default_factory=Counter)
     #: By the id of a suite, which lives as long as the session.
     _paths: dict[int, str] = field(default_factory=dict)
-    _suspects: Mapping[str, Container[str]] | None = None
+    #: By baseline, the lines that the last run would have confirmed.
+    _suspects: dict[str, set[str]] | None = None
     _confirmed: dict[Path, set[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -56,7 +57,7 @@ class Gating:
         if self.settings.baseline == "off" or self.settings.mode in ("live", "verify"):
             return lambda _: ()
         files = self._recorded(definition, suite)
-        suspects = list(self._suspected(self.path(definition, suite)))
+        suspects = self._suspected(self.path(definition, suite))
         if not files and not suspects:
             return lambda _: ()
 
@@ -69,11 +70,13 @@ class Gating:
 
     def is_wanted(self, item: pytest.Function, draw: Draw) -> bool:
         """Whether an item is to run: a confirming sample only where it is recorded, or asked for."""
-        if draw.sample < CONFIRMATIONS.start:
-            return True
-        if line_of(item, draw) in self._suspected(self.path(item, draw.suite)):
+        if draw.sample < CONFIRMATIONS.start or self.is_suspected(item, draw):
             return True
         return cassette_name(item, draw) in self._recorded(item, draw.suite)
+
+    def is_suspected(self, item: pytest.Function, draw: Draw) -> bool:
+        """Whether this run shall confirm what the last one suspected of the item's case."""
+        return line_of(item, draw) in self._suspected(self.path(item, draw.suite))
 
     def _recorded(self, item: pytest.Function, suite: Suite) -> set[str]:
         """The cassettes of a test that hold confirming samples."""
@@ -85,13 +88,13 @@ class Gating:
             self._confirmed[folder] = found
         return self._confirmed[folder]
 
-    def _suspected(self, path: str) -> Iterable[str]:
+    def _suspected(self, path: str) -> set[str]:
         """The lines of a suite that the last run would have confirmed, where this one shall."""
         if not self.settings.confirm:
-            return ()
+            return set()
         if self._suspects is None:
             self._suspects = {one.baseline: _unconfirmed(one) for one in _last_verdicts(self.settings.state)}
-        return self._suspects.get(path, ())  # type: ignore[return-value]
+        return self._suspects.get(path, set())
 
     # -- collection ---------------------------------------------------------------------------------------------
 

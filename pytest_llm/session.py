@@ -197,7 +197,7 @@ class Session:
             return (yield)
         function = cast("pytest.Function", item)
         # What was drawn to confirm a suspicion is asked only when that is asked for.
-        replays_only = draw.sample in CONFIRMATIONS and not self.settings.confirm
+        replays_only = draw.sample in CONFIRMATIONS and not self._gating.is_suspected(function, draw)
         recorder = self._recordings.of_item(function, draw, replays_only=replays_only)
         item.stash[OPEN] = OpenItem(
             function,

@@ -57,7 +57,7 @@ def judge(
                 "or, renamed": '"renamed_from": "…" in the new one',
             },
         )
-    partial = _partial(record, results)
+    partial = _partial(record, results) or _errors(results)
     if partial:
         fix = {"run": f"pytest {record.nodeid}"}
         return replace(blank, kind="INVALID" if asked_for else "NOT JUDGED", reason=partial, fix=fix)
@@ -73,6 +73,13 @@ def _partial(record: SuiteRecord, results: Sequence[Result]) -> str:
     if record.selected < record.items:
         return f"{record.selected} of {record.items} items selected"
     return f"{ran} of {record.items} items came to a result" if ran < record.items else ""
+
+
+def _errors(results: Sequence[Result]) -> str:
+    """What is red already, and leaves too little to be compared."""
+    drawn = [letters_of(result)["outcome"] for result in results if not result.confirms]
+    errors = drawn.count("E")
+    return f"{errors} of {len(drawn)} items ended in an error" if errors > MOST_EXCLUDED * len(drawn) else ""
 
 
 def _samples(results: Iterable[Result]) -> int | None:

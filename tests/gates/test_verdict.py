@@ -64,6 +64,14 @@ def test_a_part_of_a_suite_is_not_judged_and_invalid_where_a_verdict_was_asked_f
     assert stopped.reason == "36 of 300 items came to a result"
 
 
+def test_errors_are_red_by_themselves_and_leave_nothing_to_judge():
+    base = baseline(many("PPP", 10))
+    run = results({**many("EEE", 2), **many("PPP", 8, 2)})
+    found = verdict(base, run)
+    assert (found.kind, found.reason) == ("NOT JUDGED", "6 of 30 items ended in an error")
+    assert verdict(base, run, asked_for=True).kind == "INVALID"
+
+
 # -- the same replies ---------------------------------------------------------------------------------------------
 
 

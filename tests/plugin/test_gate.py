@@ -181,8 +181,8 @@ def test_an_error_stays_an_error(suite):
     suite.write("new")
     found = suite.run()
     assert found.ret == 1
-    found.assert_outcomes(errors=36, failed=1)
-    found.stdout.fnmatch_lines(["INVALID  no case is on both sides"])
+    found.assert_outcomes(errors=36)
+    found.stdout.fnmatch_lines(["NOT JUDGED  test_colour   36 of 36 items ended in an error"])
 
 
 def test_a_removed_failing_case_is_named(suite):
@@ -407,3 +407,26 @@ def test_two_tests_of_one_suite_name_are_refused(suite):
     found = suite.run("--llm-record", *FIRST)
     assert found.ret == 4
     found.stderr.fnmatch_lines(["*suite 'one' is the name of two tests*"])
+
+
+def test_a_test_with_parameters_of_its_own_has_a_line_for_each(suite):
+    def parametrised(system):
+        suite.write(system, cases=8, samples=5)
+        text = (suite.path / "test_colour.py").read_text("utf-8")
+        own = '@pytest.mark.parametrize("tone", ["x", "y"])\ndef test_colour(llm_response, tone):'
+        (suite.path / "test_colour.py").write_text(text.replace("def test_colour(llm_response):", own), "utf-8")
+
+    parametrised("old")
+    suite.run("--llm-record", *FIRST)
+    assert {"x-c00", "y-c07"} < set(suite.baseline["cases"])
+    parametrised("new")
+    suite.few_fail(7)
+    suite.run("--llm-record").stdout.fnmatch_lines(["*x-c07   5/5 → 0/5*", "*y-c07   5/5 → 0/5*"])
+    asked = suite.asked
+    found = suite.run("--llm-record", "--llm-confirm")
+    assert suite.asked == asked + 20
+    found.assert_outcomes(passed=70, failed=1, xfailed=30)
+    found.stdout.fnmatch_lines(["*broken      x-c07   5/5 → 0/10 fresh*", "*y-c07   5/5 → 0/10 fresh*"])
+    cassette = suite.path / "cassettes" / "test_colour" / "test_colour" / "c07~y.yaml"
+    cassette.write_text(cassette.read_text("utf-8").replace("slot: '101'", "slot: '100'"), "utf-8")
+    suite.run().assert_outcomes(passed=70, failed=1, xfailed=20)  # a case without a recorded one has none
