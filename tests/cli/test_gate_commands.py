@@ -120,3 +120,30 @@ def test_what_a_suite_can_see(suite):
     found = command("gate")
     assert found.ret == 0
     found.stdout.fnmatch_lines(["PASS  test_colour   the same replies, and the same grades"])
+
+
+def test_a_review_says_what_the_baseline_knows_and_what_the_gate_said(suite):
+    """Of a test whose body decides, the grade before comes from the baseline: no body is run again."""
+    suite.write()
+    text = (suite.path / "test_colour.py").read_text("utf-8")
+    body = 'def test_colour(llm_response):\n    assert "yes" in llm_response.text'
+    plain = text.replace("def test_colour(llm_response):\n    pass", body).replace(", graders=[says_yes]", "")
+    (suite.path / "test_colour.py").write_text(plain, "utf-8")
+    suite.run("--llm-record", *FIRST)
+    suite.repository()
+    (suite.path / "test_colour.py").write_text(plain.replace('system="old"', 'system="new"'), "utf-8")
+    suite.few_fail()
+    suite.run("--llm-record")
+    found = suite.project.command("review", "--all")
+    found.stdout.fnmatch_lines(
+        [
+            "*c00  #1 * ● passed → ✗ failed",
+            "     test_colour.py::test_colour?c00?",
+            "     baseline: 3/3 passed",
+            "FAIL  test_colour   worse than the baseline*",
+        ]
+    )
+    as_json = json.loads(suite.project.command("review", "--json").stdout.str())
+    assert as_json["gate"][0]["kind"] == "FAIL"
+    assert as_json["samples"][0]["before"]["outcome"] == "passed"
+    assert as_json["samples"][0]["baseline"] == "3/3 passed"

@@ -26,6 +26,7 @@ def json_review(review: Review) -> str:
         "verdicts": dict(Counter(one.verdict for one in review.samples)),
         "samples": [_sample(one) for one in review.samples],
         "damaged": [{"path": one.path, "at": one.at, "reason": one.reason} for one in review.damaged],
+        "gate": [one.json for one in review.gate],
         "notes": list(review.notes),
     }
     # ASCII, so that no terminal obeys what a model wrote.
@@ -49,6 +50,7 @@ def _sample(one: Reviewed) -> Mapping[str, JSON]:
         "exchanges": [{"before": _blocks(before), "now": _blocks(now)} for before, now in drawn.outputs],
         "before": _judgement(one.before),
         "now": _judgement(one.now),
+        "baseline": one.history or None,
     }
 
 

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_llm.cassettes import Exchange, StoredReply, replies_digest
+from pytest_llm.cli.reviewing.accepted import Accepted
 from pytest_llm.cli.reviewing.pairing import ChangedCassette, Drawn, Used
 from pytest_llm.cli.reviewing.verdicts import ABSENT, Judgement, Reviewed
-from pytest_llm.results import Result, Run
+from pytest_llm.results import Result, Run, Verdict
 
 if TYPE_CHECKING:
     from pytest_llm.regrading import CollectedTests, Replayed
@@ -23,6 +24,8 @@ class LastRun:
 
     results: Mapping[tuple[str, int], Result]
     used: Used
+    #: What the gate said of the run.
+    verdicts: Sequence[Verdict] = ()
 
 
 def last_run_of(run: Run | None, root: Path, top: Path, cassettes: Iterable[ChangedCassette]) -> LastRun:
@@ -38,7 +41,7 @@ def last_run_of(run: Run | None, root: Path, top: Path, cassettes: Iterable[Chan
         if exchanges and replies_digest(exchanges) == result.replies:
             results[cassette.file.path, result.sample] = result
             used[cassette.file.path, result.sample] = exchanges
-    return LastRun(results=results, used=used)
+    return LastRun(results=results, used=used, verdicts=() if run is None else run.verdicts)
 
 
 def _used(result: Result, cassette: ChangedCassette) -> list[Exchange]:
@@ -52,19 +55,21 @@ def _used(result: Result, cassette: ChangedCassette) -> list[Exchange]:
     return out
 
 
-def grade(samples: Sequence[Drawn], last: LastRun, top: Path) -> tuple[list[Reviewed], list[str]]:
+def grade(samples: Sequence[Drawn], last: LastRun, top: Path, accepted: Accepted) -> tuple[list[Reviewed], list[str]]:
     """Every sample with its grades, and what is to be said of tests that could not be collected."""
     from pytest_llm.regrading import collect, test_file
 
     cassettes = {one.file.path: os.path.realpath(top / one.file.path) for one in samples}
     tests = collect(sorted({file for path in cassettes.values() if (file := test_file(path)) is not None}))
-    found = [_reviewed(one, last.results.get((one.file.path, one.sample)), tests, cassettes) for one in samples]
+    found = [
+        _reviewed(one, last.results.get((one.file.path, one.sample)), tests, cassettes, accepted) for one in samples
+    ]
     told = [f"{os.path.relpath(file, top)} cannot be collected: {why}" for file, why in tests.problems.items()]
     return [one for one in found if one is not None], told
 
 
 def _reviewed(
-    one: Drawn, result: Result | None, tests: CollectedTests, cassettes: Mapping[str, str]
+    one: Drawn, result: Result | None, tests: CollectedTests, cassettes: Mapping[str, str], accepted: Accepted
 ) -> Reviewed | None:
     """A sample with its grades; None where what the test makes of the cassette does not differ after all."""
     place = (cassettes[one.file.path], one.sample)
@@ -76,11 +81,12 @@ def _reviewed(
             if not one.differs:
                 return None
     before = ABSENT
-    # A baseline at that commit, whose digests fit these replies, will be asked first.
-    if replies := [pair.before.reply for pair in one.pairs if pair.before is not None]:
-        before = _again(tests, place, replies)
+    if exchanges := [pair.before for pair in one.pairs if pair.before is not None]:
+        known = None if result is None else accepted.before(result, exchanges)
+        before = known or _again(tests, place, [exchange.reply for exchange in exchanges])
     nodeid = result.nodeid if result is not None else tests.nodeid(*place)
-    return Reviewed(drawn=one, nodeid=nodeid, before=before, now=now)
+    history = "" if result is None else accepted.history(result)
+    return Reviewed(drawn=one, nodeid=nodeid, before=before, now=now, history=history)
 
 
 def _now(

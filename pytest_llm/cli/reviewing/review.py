@@ -10,6 +10,7 @@ from typing import Literal
 from pytest_llm.cassettes.aside import FOLDER, Fetch
 from pytest_llm.cassettes.document import Entry, check_unedited, read
 from pytest_llm.cassettes.store import beside
+from pytest_llm.cli.reviewing.accepted import Accepted
 from pytest_llm.cli.reviewing.grading import LastRun, grade, last_run_of
 from pytest_llm.cli.reviewing.pairing import (
     ChangedCassette,
@@ -22,7 +23,7 @@ from pytest_llm.cli.reviewing.pairing import (
 from pytest_llm.cli.reviewing.repository import ChangedFile, Repository, blobs, changed_files
 from pytest_llm.cli.reviewing.verdicts import Reviewed, most_urgent_first
 from pytest_llm.errors import CassetteCorrupt
-from pytest_llm.results import Run
+from pytest_llm.results import Run, Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +44,8 @@ class Differences:
     changes: Sequence[RequestChange]
     damaged: Sequence[Damaged]
     last: LastRun
+    #: The root of the last run.
+    root: Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +59,8 @@ class Review:
     damaged: Sequence[Damaged]
     #: What is to be said once of why grades are not known.
     notes: Sequence[str]
+    #: What the gate said of the last run.
+    gate: Sequence[Verdict] = ()
 
 
 def differences(
@@ -68,13 +73,19 @@ def differences(
     last = last_run_of(run, root, repository.top, cassettes)
     samples = [one for cassette in cassettes for one in drawn(cassette, last.used)]
     return Differences(
-        repository=repository, samples=samples, changes=request_changes(samples), damaged=damaged, last=last
+        repository=repository,
+        samples=samples,
+        changes=request_changes(samples),
+        damaged=damaged,
+        last=last,
+        root=root,
     )
 
 
 def graded(found: Differences) -> Review:
     """The differences with their grades."""
-    reviewed, notes = grade(found.samples, found.last, found.repository.top)
+    accepted = Accepted(found.root, found.repository.commit)
+    reviewed, notes = grade(found.samples, found.last, found.repository.top, accepted)
     return Review(
         ref=found.repository.ref,
         commit=found.repository.commit,
@@ -82,6 +93,7 @@ def graded(found: Differences) -> Review:
         changes=found.changes,
         damaged=found.damaged,
         notes=notes,
+        gate=found.last.verdicts,
     )
 
 

@@ -14,7 +14,7 @@ from pytest_llm.cli.reviewing.pairing import RequestChange, case_of, test_of
 from pytest_llm.cli.reviewing.review import Damaged, Differences, Review
 from pytest_llm.cli.reviewing.verdicts import GradeChange, Reviewed, Verdict, grade_changes
 from pytest_llm.cli.reviewing.words import Piece, whole, word_difference
-from pytest_llm.reports import one_line, visible
+from pytest_llm.reports import one_line, verdict_lines, visible
 from pytest_llm.results import GradeRecord
 
 SIDE_BY_SIDE = 120
@@ -76,6 +76,7 @@ def closing(review: Review, *, everything: bool) -> list[Text]:
         hint = "" if everything else ", folded; --all shows them"
         parts.append(f"{len(folded):,} same text and grade{hint}")
     lines = [Text("   ".join(parts), style="bold")] if parts else []
+    lines += [Text(line) for verdict in review.gate for line in verdict_lines(verdict)[:1]]
     lines += [Text(visible(note), style="yellow") for note in review.notes]
     return lines + _reasons(review.samples) + _damaged(review.damaged)
 
@@ -108,6 +109,8 @@ def sample_lines(one: Reviewed, place: str, review: Review, console: Console) ->
     gap = max(console.width - head.cell_len - grades.cell_len, 3)
     lines = [head + Text(" " * gap) + grades]
     lines.append(Text(f"     {visible(one.nodeid or test_of(drawn.file.path))}", style="dim"))
+    if one.history:
+        lines.append(Text(f"     baseline: {visible(one.history)}", style="dim"))
     if drawn.file.status == "renamed":
         lines.append(Text(f"     renamed, was {visible(drawn.file.before or '')}", style="dim"))
     change = drawn.change

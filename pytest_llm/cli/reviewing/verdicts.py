@@ -36,6 +36,8 @@ class Reviewed:
     nodeid: str = ""
     before: Judgement
     now: Judgement
+    #: What the baseline holds of the case; "" where there is none.
+    history: str = ""
 
     @property
     def verdict(self) -> Verdict:
