@@ -47,7 +47,20 @@ def verdicts_of(run: Run, files: BaselineFiles, settings: Settings) -> list[Verd
             verdict = _updated(record, results, verdict, files, settings)
         if verdict is not None:
             out.append(verdict)
+    unknown = [path for path in groups if path not in {one.baseline for one in run.records}]
+    out += [_unknown(groups[path][0], settings) for path in unknown if path in gated or settings.baseline is not None]
     return [*out, *_without_test(run, files, gated)]
+
+
+def _unknown(result: Result, settings: Settings) -> Verdict:
+    """The verdict on a suite of which only results are known."""
+    return Verdict(
+        kind="NOT JUDGED" if settings.baseline is None else "INVALID",
+        suite=result.suite,
+        baseline=result.baseline,
+        nodeid=result.nodeid.partition("[")[0],
+        reason="how many items it has is not known: no worker came to its end",
+    )
 
 
 def _difference(results: Iterable[Result], files: BaselineFiles, baseline: str) -> tuple[str, str]:
@@ -78,7 +91,7 @@ def _gated(run: Run, files: BaselineFiles) -> set[str]:
 
 def _without_test(run: Run, files: BaselineFiles, gated: Iterable[str]) -> Iterator[Verdict]:
     """A baseline that no test belongs to gates nothing, and would never say so."""
-    here = {record.baseline for record in run.records}
+    here = {*(record.baseline for record in run.records), *(result.baseline for result in run.results)}
     for path in sorted(set(gated) - here):
         found = files.of(path)
         if found.head is None and not found.problem:

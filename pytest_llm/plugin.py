@@ -196,8 +196,9 @@ class _Ear:
         try:
             return (yield)
         finally:
-            interrupted = isinstance(sys.exc_info()[1], KeyboardInterrupt)
-            if not interrupted and (CONTROLLER in self._config.stash or self._config.option.llm_baseline == "check"):
+            option = self._config.option
+            is_over = not (isinstance(sys.exc_info()[1], KeyboardInterrupt) or option.collectonly or option.llm_dry_run)
+            if is_over and (CONTROLLER in self._config.stash or option.llm_baseline == "check"):
                 self._controller.judge()
 
     @property

@@ -430,3 +430,21 @@ def test_a_test_with_parameters_of_its_own_has_a_line_for_each(suite):
     cassette = suite.path / "cassettes" / "test_colour" / "test_colour" / "c07~y.yaml"
     cassette.write_text(cassette.read_text("utf-8").replace("slot: '101'", "slot: '100'"), "utf-8")
     suite.run().assert_outcomes(passed=70, failed=1, xfailed=20)  # a case without a recorded one has none
+
+
+def test_where_no_worker_came_to_its_end_nothing_is_judged(suite):
+    suite.accepted(cases=4, samples=1)
+    kill = "import os\n\ndef pytest_sessionfinish(session):\n"
+    kill += "    if hasattr(session.config, 'workerinput'):\n        os._exit(1)\n"
+    (suite.path / "conftest.py").write_text(kill, "utf-8")
+    found = suite.run("-n", "1", "--max-worker-restart=0", "--llm-baseline=check")
+    assert found.ret != 0
+    found.stdout.fnmatch_lines(["INVALID*not known: no worker came to its end*"])
+
+
+def test_looking_at_what_there_is_judges_nothing(suite):
+    suite.accepted(cases=4, samples=1)
+    for options in (("--collect-only",), ("--llm-rerecord", "--llm-dry-run")):
+        found = suite.run("--llm-baseline=check", *options)
+        assert found.ret in (0, 5)
+        assert "llm-gate" not in found.stdout.str()
