@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import PurePosixPath
 
 import pytest
@@ -15,6 +16,9 @@ from pytest_llm.gates.baseline import Baseline, Line, succeeded, write_baseline
 from pytest_llm.gates.verdict import judge
 from pytest_llm.results import Result, Run, SuiteRecord, Verdict
 from pytest_llm.settings import Settings
+
+MOST_LOOKED_AT = 3
+"""Cassettes that are read again for what changed in a prompt: one mostly tells."""
 
 
 def verdicts_of(run: Run, files: BaselineFiles, settings: Settings) -> list[Verdict]:
@@ -32,6 +36,8 @@ def verdicts_of(run: Run, files: BaselineFiles, settings: Settings) -> list[Verd
         return []
     out = []
     for record in run.records:
+        if not record.selected and settings.baseline != "check":
+            continue  # by the user's wish
         results = groups.get(record.baseline, [])
         verdict = judge(
             record,
@@ -68,10 +74,9 @@ def _difference(results: Iterable[Result], files: BaselineFiles, baseline: str) 
     from pytest_llm.cassettes import changed_request
 
     base = files.of(baseline).base
-    for result in results:
-        line = None if base is None else base.lines.get(result.line)
-        if line is None or result.requests in line.requests:
-            continue
+    lines = {} if base is None else base.lines
+    changed = (one for one in results if one.line in lines and one.requests not in lines[one.line].requests)
+    for result in islice(changed, MOST_LOOKED_AT):
         before = files.text_before(result.cassette)
         identities = [identity for identity, *_ in result.used]
         found = None if before is None else changed_request(before, files.root / result.cassette, identities)

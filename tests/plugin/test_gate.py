@@ -214,6 +214,7 @@ def test_a_part_is_not_judged(suite):
         found = suite.run("--llm-baseline=check", *selection)
         assert found.ret == 1
         found.stdout.fnmatch_lines([f"INVALID  {said}"])
+    assert "NOT JUDGED" not in suite.run("-k", "nothing").stdout.str()
     found = suite.run("-x", "--llm-baseline=off")
     found.assert_outcomes(failed=1)
     assert "llm-gate" not in found.stdout.str()
