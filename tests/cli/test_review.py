@@ -129,7 +129,7 @@ def test_outside_of_git_it_says_so(project):
 def test_without_git_it_says_so(project, monkeypatch):
     monkeypatch.setenv("PATH", str(project.path))
     found = project.command("review")
-    assert (found.ret, found.stderr.lines[0]) == (2, "review compares with git, and there is no command git")
+    assert (found.ret, found.stderr.lines[0]) == (2, "there is no command git")
 
 
 def test_without_commits_everything_is_new(project):
