@@ -11,10 +11,10 @@ WORKERS = pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["n0", "n2"]
 
 
 @pytest.fixture
-def suite(project, serve, monkeypatch):
+def suite(project, serve, monkeypatch, tmp_path_factory):
     for name in ("CI", "GITHUB_ACTIONS", "GITLAB_CI"):
         monkeypatch.delenv(name, raising=False)
-    return GatedSuite(project, serve)
+    return GatedSuite(project, serve, tmp_path_factory.getbasetemp() / "gated")
 
 
 def in_github(monkeypatch, **variables):
