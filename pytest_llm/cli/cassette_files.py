@@ -8,10 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pytest_llm.cli.place import shown
-from pytest_llm.errors import OptionError
+from pytest_llm.cli.place import files_at, shown
 
-_NOT_LOOKED_INTO = ("node_modules", "venv", "__pycache__")
 _OTHER_FORMAT = b"interactions:"  # what vcrpy itself writes
 # Names relative to the folder that git runs in, whose * takes slashes too.
 _LOG = (
@@ -52,27 +50,15 @@ def cassette_file(path: Path, root: Path) -> CassetteFile:
 
 def cassette_files(places: Sequence[Path], root: Path) -> list[CassetteFile]:
     """The cassettes at some files and folders, sorted. Raises OptionError for a place that is not there."""
-    found: set[Path] = set()
-    for place in places:
-        whole = Path(os.path.abspath(place))  # noqa: PTH100 - nothing else takes .. out and follows no link
-        if whole.is_dir():
-            found.update(_inside(whole))
-        elif whole.is_file():
-            found.add(whole)
-        else:
-            raise OptionError(f"there is no {shown(whole)}", fix={"list all": "pytest-llm cassettes list"})
-    return [cassette_file(path, root) for path in sorted(found)]
-
-
-def _inside(top: Path) -> Iterator[Path]:
-    for folder, inner, files in os.walk(top):
-        inner[:] = [name for name in inner if not name.startswith(".") and name not in _NOT_LOOKED_INTO]
-        place = Path(folder)
-        if place.parent.parent.name == "cassettes":
-            yield from (place / name for name in files if _is_ours(place / name))
+    files = files_at(places, fix={"list all": "pytest-llm cassettes list"})
+    return [
+        cassette_file(path, root) for path in sorted({path for path, is_named in files if is_named or _is_ours(path)})
+    ]
 
 
 def _is_ours(path: Path) -> bool:
+    if len(path.parents) < 3 or path.parents[2].name != "cassettes":
+        return False
     if path.suffix != ".yaml" or path.name.startswith("."):
         return False
     try:

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from pytest_llm.cassettes.foreign import ForeignExchange, Unreadable, looks_foreign, read_foreign
 from pytest_llm.cassettes.identity import record_of, without_secrets
-from pytest_llm.cli.place import root, shown
+from pytest_llm.cli.place import files_at, root, shown
 from pytest_llm.errors import CassetteCorrupt, LlmError, OptionError
 from pytest_llm.reports import one_line, visible
 from pytest_llm.schemas import JSON
@@ -91,26 +91,13 @@ def import_cassettes(chosen: argparse.Namespace) -> int:
 
 
 def _files(places: Sequence[Path]) -> Iterator[Path]:
-    for place in places:
-        whole = Path(os.path.abspath(place))  # noqa: PTH100 - nothing else takes .. out and follows no link
-        if whole.is_dir():
-            yield from _inside(whole)
-        elif whole.is_file():
-            yield whole
-        else:
-            raise OptionError(f"there is no {shown(whole)}", fix={"give": "a cassette, or a folder"})
-
-
-def _inside(top: Path) -> Iterator[Path]:
-    for folder, inner, names in os.walk(top):
-        inner[:] = sorted(name for name in inner if not name.startswith(".") and name not in ("node_modules", "venv"))
-        for name in sorted(names):
-            path = Path(folder, name)
-            if path.suffix in _ENDINGS and "cassettes" in path.parts and _is_foreign(path):
-                yield path
+    files = files_at(places, fix={"give": "a cassette, or a folder"})
+    return (path for path, is_named in files if is_named or _is_foreign(path))
 
 
 def _is_foreign(path: Path) -> bool:
+    if path.suffix not in _ENDINGS or "cassettes" not in path.parts:
+        return False
     try:
         with path.open("rb") as file:
             return looks_foreign(file.read(200))

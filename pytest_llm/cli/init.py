@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from pytest_llm.calls.endpoint import ADDRESS_VARIABLE, KEY_VARIABLE, Endpoint
 from pytest_llm.cli import tutorial_server
 from pytest_llm.cli.local_servers import USUAL, LocalServer, answering
-from pytest_llm.cli.place import PROJECT_FILES, nearest, shown
+from pytest_llm.cli.place import PROJECT_FILES, absolute, nearest, shown
 from pytest_llm.errors import LlmError, OptionError
 from pytest_llm.reports import shell_word, visible
 from pytest_llm.settings import STATE_FOLDER
@@ -73,7 +73,7 @@ def init(chosen: argparse.Namespace) -> int:
 def _place(folder: Path | None) -> tuple[Path, Path]:
     """The project's root and the folder to write into. Without a project, the current folder is the root."""
     here = Path.cwd()
-    start = Path(os.path.abspath(folder)) if folder is not None else here  # noqa: PTH100 - nothing else takes .. out
+    start = absolute(folder) if folder is not None else here
     root = nearest(PROJECT_FILES, start) or (here if start.is_relative_to(here) else start)
     return root, start if folder is not None else root / "tests"
 

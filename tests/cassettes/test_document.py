@@ -151,5 +151,5 @@ def test_a_request_that_was_edited_is_found_out():
 
 def test_a_cassette_whose_file_beside_it_is_not_there_names_it():
     beside = "file: {kind: text, name: x.0123456789abcdef.txt, sha256: 0, bytes: 3}"
-    with pytest.raises(CassetteCorrupt, match=r"x\.0123456789abcdef\.txt"):
+    with pytest.raises(CassetteCorrupt, match=r"beside the cassette cannot be read: x\.0123456789abcdef\.txt"):
         read(re.sub(r"json:\n    text: hello", beside, GOOD, count=1), "x.yaml")

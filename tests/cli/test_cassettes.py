@@ -379,3 +379,14 @@ def test_a_program_reads_the_same(project):
     assert one["parameters"] == {"temperature": 0}
     assert one["reply"]["text"] == "Paris"
     assert (one["latency_s"], one["usage"]["total_tokens"], one["sample"]) == (1.5, 18, "1")
+
+
+def test_a_cassette_that_lies_in_no_folder_of_a_test_is_called_by_its_own(tmp_path, monkeypatch):
+    from pytest_llm.cli.cassette_files import cassette_files
+
+    monkeypatch.chdir(tmp_path)
+    place = tmp_path / "elsewhere" / "x.yaml"
+    place.parent.mkdir()
+    place.write_text("version: 1\n", encoding="utf-8")
+    assert [(one.test_id, one.name) for one in cassette_files([place], tmp_path)] == [("elsewhere", "x")]
+    assert cassette_files([tmp_path], tmp_path) == []

@@ -104,8 +104,7 @@ def _raw(fields: list[str], commit: str) -> Iterator[ChangedFile]:
 def blobs(repository: Repository) -> Iterator[Callable[[str], bytes | None]]:
     """A function from what git calls a content to the content, None where git has none: one process for all."""
     command = ["git", "-C", str(repository.top), "cat-file", "--batch"]
-    # Arguments of ours, without a shell.
-    with subprocess.Popen(  # noqa: S603
+    with subprocess.Popen(  # noqa: S603 - arguments of ours, without a shell
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=quiet_environment()
     ) as process:
         into, out = process.stdin, process.stdout
