@@ -19,7 +19,7 @@ from table import put, table
 
 from pytest_llm.gates import Baseline, fisher_one_sided, holm, judge, stratified_exact
 from pytest_llm.gates.baseline import Baselines, Line
-from pytest_llm.results import Result, SuiteRecord
+from pytest_llm.results import CONFIRMATIONS, Result, SuiteRecord
 
 PAGE = Path(__file__).with_name("simulation.md")
 SIZES = [(n, k) for n in (30, 100, 300) for k in (1, 3, 5)]
@@ -127,36 +127,51 @@ def case_alarms(job: tuple[int, int], replicates: int) -> tuple[float, float]:
     return shares[0], shares[1]
 
 
-def verdicts(job: tuple[int, int, float], replicates: int) -> dict[str, float]:
-    """The share of each verdict of the whole gate, over suites with broken cases and a baseline of as many samples."""
-    n, k, drop = job
+def verdicts(job: tuple[int, int, float, int], replicates: int) -> tuple[dict[str, float], dict[str, float]]:
+    """The share of each verdict of the whole gate over suites with broken cases: at first, and after confirmation."""
+    n, k, drop, stored = job
     chance = random.Random(repr(job))
     before = mix(n)
     after = broken(before, drop)
-    found: dict[str, float] = {}
+    shares: tuple[dict[str, float], dict[str, float]] = ({}, {})
+    record = SuiteRecord(baseline="b", name="s", nodeid="t::s", items=n * k, selected=n * k)
     for _ in range(replicates):
-        base = Baseline(suite="s", lines=dict(_lines(_letters(chance, before, k))))
-        run = list(_results(_letters(chance, after, k)))
-        record = SuiteRecord(baseline="b", name="s", nodeid="t::s", items=n * k, selected=n * k)
-        verdict = judge(record, run, Baselines(base=base, head=base, is_one=True))
-        if verdict is not None:
-            found[verdict.kind] = found.get(verdict.kind, 0) + 1 / replicates
-    return found
+        base = Baseline(suite="s", lines=dict(_lines(_letters(chance, before, stored), k)))
+        found = Baselines(base=base, head=base, is_one=True)
+        run = list(_results(_letters(chance, after, k), range(1, k + 1)))
+        first = judge(record, run, found)
+        suspected = {int(one.case) for one in first.suspects if one.state == "unconfirmed"} if first else set()
+        fresh = _letters(chance, [rate if case in suspected else 0 for case, rate in enumerate(after)], 10)
+        run += [one for one in _results(fresh, CONFIRMATIONS) if int(one.line) in suspected]
+        for verdict, share in zip((first, judge(record, run, found)), shares, strict=True):
+            if verdict is not None:
+                share[verdict.kind] = share.get(verdict.kind, 0) + 1 / replicates
+    return shares
 
 
 def _letters(chance: random.Random, rates: Rates, k: int) -> list[str]:
     return ["".join("P" if chance.random() < rate else "F" for _ in range(k)) for rate in rates]
 
 
-def _lines(cases: Sequence[str]) -> Iterator[tuple[str, Line]]:
+def _lines(cases: Sequence[str], k: int) -> Iterator[tuple[str, Line]]:
+    """Lines of a baseline: the first letters are its last draw, the others its history."""
     for number, letters in enumerate(cases):
-        replies = tuple(f"old {n}" for n in range(len(letters)))
-        yield str(number), Line(case="", requests=("old",) * len(letters), replies=replies, grades={"outcome": letters})
+        replies = tuple(f"old {n}" for n in range(k))
+        yield (
+            str(number),
+            Line(
+                case="",
+                requests=("old",) * k,
+                replies=replies,
+                grades={"outcome": letters[:k]},
+                history={"outcome": letters[k:]},
+            ),
+        )
 
 
-def _results(cases: Sequence[str]) -> Iterator[Result]:
+def _results(cases: Sequence[str], samples: Sequence[int]) -> Iterator[Result]:
     for number, letters in enumerate(cases):
-        for sample, letter in enumerate(letters, 1):
+        for sample, letter in zip(samples, letters, strict=True):
             yield Result(
                 nodeid=f"{number} {sample}",
                 suite="s",
@@ -189,7 +204,7 @@ def main() -> None:
         rows = [[n, k, *map(_per_cent, shares)] for (n, k), shares in zip(SIZES, found, strict=True)]
         tables["cases"] = table(["cases", "samples", "nothing changed", "one case broken"], rows)
         print(f"cases\n\n{tables['cases']}\n", flush=True)
-        whole = [(n, k, drop) for n, k in SIZES for drop in (0.0, 0.05)]
+        whole = [(n, k, drop, stored) for n, k in SIZES for drop in (0.0, 0.05) for stored in (k, STORED)]
         tables["verdicts"] = _verdict_table(
             dict(zip(whole, pool.map(partial(verdicts, replicates=chosen.replicates // 4), whole), strict=True))
         )
@@ -211,13 +226,16 @@ def _suite_table(shape: str, alarms: dict[tuple[str, int, int, float], tuple[flo
     return table(["cases", "samples", *(f"{100 * drop:g} points" for drop in DROPS), "0 points, at 4 %"], rows)
 
 
-def _verdict_table(found: dict[tuple[int, int, float], dict[str, float]]) -> str:
+def _verdict_table(found: dict[tuple[int, int, float, int], tuple[dict[str, float], dict[str, float]]]) -> str:
     kinds = ("FAIL", "PASS", "INCONCLUSIVE")
     rows = []
     for n, k in SIZES:
-        cells = [" / ".join(_per_cent(found[n, k, drop].get(kind, 0.0)) for kind in kinds) for drop in (0.0, 0.05)]
-        rows.append([n, k, *cells])
-    return table(["cases", "samples", "nothing changed", "5 points broken"], rows)
+        for stored in (k, STORED):
+            shares = [share for drop in (0.0, 0.05) for share in found[n, k, drop, stored]]
+            cells = [" / ".join(_per_cent(share.get(kind, 0.0)) for kind in kinds) for share in shares]
+            rows.append([n, k, stored, *cells])
+    heads = [f"{change}{when}" for change in ("nothing changed", "5 points broken") for when in ("", ", confirmed")]
+    return table(["cases", "samples", "stored", *heads], rows)
 
 
 if __name__ == "__main__":

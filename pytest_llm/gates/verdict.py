@@ -321,28 +321,17 @@ def _without_alarm(record: SuiteRecord, found: Verdict) -> Verdict:
         return replace(found, kind="PASS", reason=improved)
     excludes = all(one.at_least is not None and one.at_least > -record.margin for one in found.metrics)
     margin = f"a drop of {record.margin * 100:g} points"
-    open_ones = [one for one in found.suspects if one.state in ("unconfirmed", "not provable")]
+    open_ones = [one.case for one in found.suspects if one.state == "unconfirmed"]
+    confirm = {"confirm": CONFIRM} if open_ones else {}
     if not excludes:
-        fix = {"plan": f"pytest-llm plan {record.name}"}
-        if any(one.state == "unconfirmed" for one in open_ones):
-            fix = {"confirm": CONFIRM, **fix}
+        fix = {**confirm, "plan": f"pytest-llm plan {record.name}"}
         return replace(found, kind="INCONCLUSIVE", reason="no regression shown, none excluded", fix=fix)
     if open_ones:
-        reason, fix = _suspicion(open_ones)
-        return replace(found, kind="INCONCLUSIVE", reason=reason, fix=fix)
+        names = ", ".join(open_ones[:3]) + (" …" if len(open_ones) > 3 else "")
+        many = "1 suspect is" if len(open_ones) == 1 else f"{len(open_ones)} suspects are"
+        return replace(found, kind="INCONCLUSIVE", reason=f"{many} not confirmed: {names}", fix=confirm)
+    # Suspects that no ten samples could convict are listed, and hold nothing up: nobody could ever clear them away.
     return replace(found, kind="PASS", reason=f"not worse: excludes {margin}")
-
-
-def _suspicion(suspects: Sequence[Suspect]) -> tuple[str, dict[str, str]]:
-    names = ", ".join(one.case for one in suspects[:3]) + (" …" if len(suspects) > 3 else "")
-    many = "1 suspect is" if len(suspects) == 1 else f"{len(suspects)} suspects are"
-    if any(one.state == "unconfirmed" for one in suspects):
-        return f"{many} not confirmed: {names}", {"confirm": CONFIRM}
-    fewest = min(one.base[1] for one in suspects)
-    return (
-        f"{many} not provable with {fewest} sample{'' if fewest == 1 else 's'} in the baseline: {names}",
-        {"draw more": "with the old prompt: pytest --llm-samples 5 --llm-record --llm-baseline=update"},
-    )
 
 
 def _accepted(verdict: Verdict, found: Baselines, results: Sequence[Result]) -> Verdict:

@@ -58,6 +58,7 @@ def _details(verdict: Verdict) -> Iterator[tuple[str, str]]:
         yield from _rows(verdict)
         return
     yield from _said(verdict)
+    yield from _of_suspects([one for one in verdict.suspects if one.state == "not provable"])
     yield from (("", note) for note in verdict.notes)
 
 

@@ -83,9 +83,11 @@ def test_an_inconclusive_verdict_is_told_whole():
 
 def test_a_pass_says_what_else_is_to_be_known():
     again = replace(PASS, answered_anew=4, asked_anew=(0, 120), draw=3, improved=("a",), notes=("another model",))
+    again = replace(again, suspects=SUSPECTS[2:])
     assert verdict_lines(again)[1:] == [
         "  drawn anew  4 of 120 cases: draw 3 of this prompt",
         "  improved    a",
+        "  suspected   new   1/1 → 0/3   1 sample is too few to tell",
         "              another model",
     ]
 
