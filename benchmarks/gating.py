@@ -54,6 +54,7 @@ def _suite(cases: int) -> tuple[Baseline, Run, SuiteRecord]:
             case="0" * 16,
             requests=("1" * 16,) * SAMPLES,
             replies=tuple(map(str, range(SAMPLES))),
+            recordings=tuple(map(str, range(SAMPLES))),
             grades={"outcome": letters},
         )
         for n, letters in enumerate(before)
@@ -71,6 +72,7 @@ def _suite(cases: int) -> tuple[Baseline, Run, SuiteRecord]:
             usage={"prompt_tokens": 120, "completion_tokens": 80, "total_tokens": 200},
             requests="2" * 16,
             replies=f"{sample:016}",
+            recording=f"{sample:08}",
             case_digest="0" * 16,
             baseline="llm_baselines/test_orders/test_orders.json",
             cassette=f"cassettes/test_orders/test_orders/case-{n}.yaml",

@@ -156,13 +156,15 @@ def _letters(chance: random.Random, rates: Rates, k: int) -> list[str]:
 def _lines(cases: Sequence[str], k: int) -> Iterator[tuple[str, Line]]:
     """Lines of a baseline: the first letters are its last draw, the others its history."""
     for number, letters in enumerate(cases):
-        replies = tuple(f"old {n}" for n in range(k))
+        # What passes says always the same, as replies of a model often do: that is no reason to leave it out.
+        draws = tuple(f"old {n}" for n in range(k))
         yield (
             str(number),
             Line(
                 case="",
                 requests=("old",) * k,
-                replies=replies,
+                replies=tuple(letters[:k]),
+                recordings=draws,
                 grades={"outcome": letters[:k]},
                 history={"outcome": letters[k:]},
             ),
@@ -178,8 +180,9 @@ def _results(cases: Sequence[str], samples: Sequence[int]) -> Iterator[Result]:
                 outcome="passed" if letter == "P" else "failed",
                 line=str(number),
                 sample=sample,
-                requests="new",
-                replies=f"new {sample}",
+                requests="old",
+                replies=letter,
+                recording=f"new {sample}",
             )
 
 

@@ -11,7 +11,7 @@ import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -20,6 +20,9 @@ from pytest_llm.graders import Grader, grader
 from pytest_llm.prompts import Case, Prompt, load_cases
 from pytest_llm.schemas import Validator
 from pytest_llm.settings import Settings, samples_of
+
+if TYPE_CHECKING:
+    from pytest_llm.gates.expectations import Expectation
 
 ARGUMENTS = (
     "prompt",
@@ -34,6 +37,7 @@ ARGUMENTS = (
     "primary",
     "margin",
     "critical",
+    "expect",
 )
 FIXTURES = (
     "llm_case",
@@ -73,6 +77,8 @@ class Suite:
     margin: float = 0.05
     #: The ids of cases each failure of which fails the run, whatever the gate says.
     critical: frozenset[str] = frozenset()
+    #: What is expected of all its items together.
+    expect: tuple[Expectation, ...] = ()
 
     @property
     def is_parametrised(self) -> bool:
@@ -120,6 +126,7 @@ def suite_of(definition: pytest.Function, fixturenames: Iterable[str], settings:
         primary=_primary(said.get("primary", "outcome")),
         margin=_margin(said.get("margin", 0.05)),
         critical=_critical(said.get("critical", ()), cases),
+        expect=_expect(said.get("expect", ()), prompts),
     )
     if not is_bare(definition, fixturenames):
         _check(suite, definition, set(fixturenames), said)
@@ -356,6 +363,17 @@ def _critical(said: Any, cases: Sequence[Case]) -> frozenset[str]:
     if unknown := sorted(map(str, names - known)):
         raise MarkerError(f"critical= names no case and no tag: {unknown[0]!r}", instead=sorted(known))
     return frozenset(case.id for case in cases if names & {case.id, *case.tags})
+
+
+def _expect(said: Any, prompts: Mapping[str | None, Prompt | None]) -> tuple[Expectation, ...]:
+    expected = tuple(said) if isinstance(said, Iterable) and not isinstance(said, str) else (said,)
+    for one in expected:
+        if not hasattr(one, "judge"):
+            raise MarkerError(f"expect= holds expectations, not {one!r}", fix={"write": 'expect=[better("b", "a")]'})
+        if unknown := [name for name in one.variants if name not in prompts]:
+            known = [name for name in prompts if name is not None]
+            raise MarkerError(f"expect= speaks of a variant {unknown[0]!r}, and there is none", instead=known)
+    return expected
 
 
 def _named_apart(graders: Sequence[Grader]) -> Iterator[Grader]:

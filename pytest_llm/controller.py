@@ -125,7 +125,9 @@ def _tell_junit(config: pytest.Config, verdict: Verdict) -> None:
     """A verdict as a property of the test suite, for which pytest has a fixture only."""
     for plugin in config.pluginmanager.get_plugins():
         if type(plugin).__name__ == "LogXML":
-            plugin.add_global_property(f"llm_gate_{verdict.suite}", f"{verdict.kind}: {verdict.reason}")
+            plugin.add_global_property(
+                f"{verdict.item.replace('-', '_')}_{verdict.suite}", f"{verdict.kind}: {verdict.reason}"
+            )
 
 
 def _is_complete(results: Iterable[Result]) -> bool:

@@ -93,7 +93,8 @@ class Gating:
         if not self.settings.confirm:
             return set()
         if self._suspects is None:
-            self._suspects = {one.baseline: _unconfirmed(one) for one in _last_verdicts(self.settings.state)}
+            said = [one for one in _last_verdicts(self.settings.state) if one.is_of_gate]
+            self._suspects = {one.baseline: _unconfirmed(one) for one in said}
         return self._suspects.get(path, set())
 
     # -- collection ---------------------------------------------------------------------------------------------
@@ -112,6 +113,7 @@ class Gating:
                 nodeid=test,
                 primary=suite.primary,
                 margin=suite.margin,
+                expect=tuple(one.json for one in suite.expect),
                 instrument=_instrument(suite),
                 context=_context(item, suite) if self._is_gated(path) else "",
                 # A node id with brackets leaves the rest of the test uncollected.

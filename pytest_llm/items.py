@@ -20,6 +20,7 @@ from pytest_llm.cassettes import (
     facts_of,
     is_single_draw,
     model_record,
+    recording_digest,
     replies_digest,
     requests_digest,
 )
@@ -227,6 +228,7 @@ class OpenItem:
             drifted=drift.count(True),
             requests=requests_digest(exchanges) if exchanges else "",
             replies=replies_digest(exchanges) if exchanges else "",
+            recording=recording_digest(exchanges) if exchanges else "",
             single_draw=is_single_draw(exchanges),
             baseline=self.baseline,
             line=line_of(self.item, draw),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import PurePosixPath
@@ -10,9 +10,10 @@ from pathlib import PurePosixPath
 import pytest
 
 from pytest_llm.baselines import BaselineFiles
-from pytest_llm.errors import LlmError
+from pytest_llm.errors import LlmError, RunFileError
 from pytest_llm.gates.arms import letters_of
 from pytest_llm.gates.baseline import Baseline, Line, succeeded, write_baseline
+from pytest_llm.gates.expectations import judge_expectations
 from pytest_llm.gates.verdict import judge
 from pytest_llm.results import Result, Run, SuiteRecord, Verdict
 from pytest_llm.settings import Settings
@@ -22,23 +23,28 @@ MOST_LOOKED_AT = 3
 
 
 def verdicts_of(run: Run, files: BaselineFiles, settings: Settings) -> list[Verdict]:
-    """What the gate says of each suite that has a baseline, here or where the change began.
+    """What the gate says of each suite that has a baseline, here or where the change began; and of what suites expect.
 
-    With --llm-baseline=update the results become the baselines, and the verdicts are what was accepted.
+    With --llm-baseline=update the results become the baselines, and the verdicts are what was accepted. Raises
+    RunFileError for an expectation that this release does not know.
     """
-    if settings.baseline == "off":
-        return []
     groups: dict[str, list[Result]] = {}
     for result in run.results:
         groups.setdefault(result.baseline, []).append(result)
+    gate = [] if settings.baseline == "off" else _of_gate(run, groups, files, settings)
+    return [*gate, *_of_expectations(run, groups)]
+
+
+def _of_gate(
+    run: Run, groups: Mapping[str, Sequence[Result]], files: BaselineFiles, settings: Settings
+) -> Iterator[Verdict]:
     gated = _gated(run, files)
     if settings.baseline is None and not gated:
-        return []
-    out = []
+        return
     for record in run.records:
         if not record.selected and settings.baseline != "check":
             continue  # by the user's wish
-        results = groups.get(record.baseline, [])
+        results = groups.get(record.baseline, ())
         verdict = judge(
             record,
             results,
@@ -52,10 +58,22 @@ def verdicts_of(run: Run, files: BaselineFiles, settings: Settings) -> list[Verd
         if settings.baseline == "update":
             verdict = _updated(record, results, verdict, files, settings)
         if verdict is not None:
-            out.append(verdict)
+            yield verdict
     unknown = [path for path in groups if path not in {one.baseline for one in run.records}]
-    out += [_unknown(groups[path][0], settings) for path in unknown if path in gated or settings.baseline is not None]
-    return [*out, *_without_test(run, files, gated)]
+    yield from (
+        _unknown(groups[path][0], settings) for path in unknown if path in gated or settings.baseline is not None
+    )
+    yield from _without_test(run, files, gated)
+
+
+def _of_expectations(run: Run, groups: Mapping[str, Sequence[Result]]) -> Iterator[Verdict]:
+    for record in run.records:
+        if record.expect and record.selected:
+            try:
+                yield from judge_expectations(record, groups.get(record.baseline, ()))
+            except (LookupError, TypeError, AttributeError, ValueError) as error:
+                told = f"what suite {record.name!r} expects cannot be read: {type(error).__name__}: {error}"
+                raise RunFileError(told) from error
 
 
 def _unknown(result: Result, settings: Settings) -> Verdict:
@@ -130,23 +148,23 @@ def _updated(
     """Write the results as the suite's baseline; the verdict as it was accepted, or why it was not."""
     from pytest_llm.cassettes import store
 
-    blank = Verdict(
-        kind="NEW", suite=record.name, baseline=record.baseline, nodeid=record.nodeid, reason="", margin=record.margin
-    )
+    blank = Verdict.about(record, results)
     try:
         before = files.in_tree(record.baseline)
         why = _why_not(record, results, before, settings.note)
         if why:
-            return replace(blank, kind="INVALID", reason=f"the baseline is not updated: {why[0]}", fix=why[1])
+            return replace(blank, reason=f"the baseline is not updated: {why[0]}", fix=why[1])
         after = succeeded(before, _baseline_of(record, results, settings.note))
         if after != before:
             store.replace(settings.root / record.baseline, write_baseline(after).encode())
     except LlmError as error:
-        return replace(blank, kind="INVALID", reason=f"the baseline is not updated: {error}")
+        return replace(blank, reason=f"the baseline is not updated: {error}")
     passed, graded = after.outcome
     written = f"{'unchanged' if after == before else 'wrote'} {record.baseline}: {passed}/{graded} passed"
     if verdict is None or before is None:
-        return replace(blank, reason=f"first baseline: {passed}/{graded} passed", notes=(written,))
+        return replace(
+            blank, kind="NEW", reason=f"first baseline: {passed}/{graded} passed", notes=(f"wrote {record.baseline}",)
+        )
     if verdict.kind in ("FAIL", "INVALID"):
         verdict = replace(verdict, accepted=settings.note)
     return replace(verdict, notes=(*verdict.notes, written), fix={})
@@ -189,6 +207,7 @@ def _line_of(samples: Sequence[Result]) -> Line:
         case=samples[0].case_digest,
         requests=tuple(one.requests for one in samples),
         replies=tuple(one.replies for one in samples),
+        recordings=tuple(one.recording for one in samples),
         grades={
             metric: "".join(one.get(metric, "U") for one in letters)
             for metric in dict.fromkeys(name for one in letters for name in one)
@@ -199,11 +218,11 @@ def _line_of(samples: Sequence[Result]) -> Line:
 
 
 def gate_report(verdict: Verdict, text: str) -> pytest.TestReport:
-    """A red verdict as the report of an item of its own, so that summary, exit code and JUnit agree."""
+    """A verdict as the report of a failed item of its own, so that summary, exit code and JUnit agree."""
     file = verdict.nodeid.partition("::")[0]
     return pytest.TestReport(
-        nodeid=f"{verdict.nodeid}[llm-gate]",
-        location=(file, None, f"{verdict.suite}[llm-gate]"),
+        nodeid=f"{verdict.nodeid}[{verdict.item}]",
+        location=(file, None, f"{verdict.suite}[{verdict.item}]"),
         keywords={},
         outcome="failed",
         longrepr=text,

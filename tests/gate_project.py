@@ -7,6 +7,8 @@ import json
 import shutil
 import subprocess
 
+from scripted_replies import completion
+
 TEST = """
 import pytest
 from pytest_llm import Prompt, grader
@@ -47,7 +49,7 @@ class GatedSuite:
         system, user = (message["content"] for message in body["messages"])
         n = int(user.split()[-1])
         self._draws[system, n] = draw = self._draws.get((system, n), 0) + 1
-        return self.answer(system, n, draw)
+        return completion(self.answer(system, n, draw)) | {"id": f"chatcmpl-{self.asked}"}
 
     @property
     def asked(self):

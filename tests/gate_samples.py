@@ -14,6 +14,7 @@ def line(letters, *, prompt="old", draw=1, case="case", **more):
         case=case,
         requests=(prompt,) * len(letters),
         replies=tuple(f"{prompt} {draw} {n}" for n in range(1, len(letters) + 1)),
+        recordings=tuple(f"{prompt} {draw} {n}" for n in range(1, len(letters) + 1)),
         grades=more.pop("grades", {"outcome": letters}),
         **more,
     )
@@ -38,6 +39,7 @@ def results(cases, *, prompt="new", draw=1, first=1, case="case", **more):
             sample=number,
             requests=prompt,
             replies=f"{prompt} {draw} {number}",
+            recording=f"{prompt} {draw} {number}",
             case_digest=case,
             **more,
         )

@@ -1,7 +1,16 @@
 """Remembering: what was asked and answered, so that it replays offline. PYTEST_DONT_REWRITE"""
 
 from pytest_llm.cassettes.budget import Budget
-from pytest_llm.cassettes.call import Call, Calls, drifted, facts_of, is_single_draw, replies_digest, requests_digest
+from pytest_llm.cassettes.call import (
+    Call,
+    Calls,
+    drifted,
+    facts_of,
+    is_single_draw,
+    recording_digest,
+    replies_digest,
+    requests_digest,
+)
 from pytest_llm.cassettes.document import StoredReply, content_of
 from pytest_llm.cassettes.hosts import Hosts
 from pytest_llm.cassettes.identity import RequestRecord, model_endpoint, model_record
@@ -34,6 +43,7 @@ __all__ = [
     "is_single_draw",
     "model_endpoint",
     "model_record",
+    "recording_digest",
     "replies_digest",
     "requests_digest",
     "stored_exchanges",

@@ -106,6 +106,12 @@ def replies_digest(exchanges: Sequence[Exchange]) -> str:
     return _digest([[*place, _said(distinct[place].reply)] for place in sorted(distinct)])
 
 
+def recording_digest(exchanges: Sequence[Exchange]) -> str:
+    """8 hex digits over the replies to an item with their ids and dates: the same words, drawn again, have others."""
+    distinct = {_place(one): one.reply for one in exchanges}
+    return _digest([[*place, distinct[place].status, distinct[place].body] for place in sorted(distinct)])[:8]
+
+
 def _place(exchange: Exchange) -> tuple[str, str, int]:
     """What was asked, and the how-manieth time; whichever sample asked it."""
     _, _, arm = exchange.reply.slot.partition("/")

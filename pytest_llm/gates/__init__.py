@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from pytest_llm.gates.baseline import Baseline as Baseline
     from pytest_llm.gates.baseline import read_baseline as read_baseline
     from pytest_llm.gates.baseline import write_baseline as write_baseline
+    from pytest_llm.gates.expectations import better as better
+    from pytest_llm.gates.expectations import judge_expectations as judge_expectations
     from pytest_llm.gates.paired import StratifiedTest as StratifiedTest
     from pytest_llm.gates.paired import fisher_one_sided as fisher_one_sided
     from pytest_llm.gates.paired import holm as holm
@@ -30,11 +32,13 @@ if TYPE_CHECKING:
 _FILES = {
     "Baseline": "baseline",
     "StratifiedTest": "paired",
+    "better": "expectations",
     "clopper_pearson": "proportions",
     "clustered_se": "spread",
     "fisher_one_sided": "paired",
     "holm": "paired",
     "judge": "verdict",
+    "judge_expectations": "expectations",
     "mcnemar_midp": "paired",
     "mde": "spread",
     "pass_at_k": "proportions",

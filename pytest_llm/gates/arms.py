@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pytest_llm.gates.baseline import Baseline, Line
+from pytest_llm.gates.paired import Counts
 from pytest_llm.results import Result
 
 _LETTERS = {"passed": "P", "failed": "F", "ungraded": "U", "error": "E"}
@@ -35,7 +36,7 @@ class Case:
 
     @property
     def replayed(self) -> list[int]:
-        """The samples that say again what the baseline holds: another grade of them is another grader."""
+        """The samples of the baseline, once more."""
         return [n for n, result in self.head.items() if is_same_draw(self.base, result)]
 
     @property
@@ -65,9 +66,7 @@ class Case:
         else:
             base += self.base.history.get(metric, "")
         results = [self.head[n] for n in drawn]
-        if all(one.single_draw for one in results) and len({one.replies for one in results}) == 1:
-            head = head[:1]
-        return base, head
+        return base, once(head, [one.replies for one in results], all(one.single_draw for one in results))
 
     def _letters(self, metric: str, numbers: Iterable[int]) -> str:
         return "".join(letters_of(self.head[n]).get(metric, "E") for n in numbers)
@@ -85,7 +84,18 @@ class Case:
 
 
 def is_same_draw(line: Line, result: Result) -> bool:
-    """Whether a sample asked and was answered what the baseline holds of it."""
+    """Whether a sample is the very one that the baseline holds.
+
+    Not merely one of the same words: those that were drawn again and came out the same are draws too. To leave them out
+    would leave the failures.
+    """
+    place = result.sample - 1
+    known = place < len(line.requests)
+    return known and (line.requests[place], line.recordings[place]) == (result.requests, result.recording)
+
+
+def says_the_same(line: Line, result: Result) -> bool:
+    """Whether a sample asked and was answered what the baseline holds of it, word for word."""
     place = result.sample - 1
     known = place < len(line.requests)
     return known and (line.requests[place], line.replies[place]) == (result.requests, result.replies)
@@ -149,12 +159,16 @@ def _why_excluded(line: Line | None, drawn: Mapping[int, Result]) -> str:
     return "" if any(result.outcome in ("passed", "failed") for result in drawn.values()) else "ungraded"
 
 
+def once(letters: str, replies: Sequence[str], is_single_draw: bool) -> str:
+    """The letters of samples that could differ; of one, where all are the same and only one draw can come of them."""
+    return letters[:1] if is_single_draw and len(set(replies)) == 1 else letters
+
+
 Taken = Literal["left out", "against the head"]
 
 
-def counted(case: Case, metric: str, ungraded: Taken = "left out") -> tuple[int, int, int, int]:
-    """Passed and all samples of a metric, of the base and of the head; of what has no grade, as is said."""
-    base, head = case.grades(metric)
+def graded(base: str, head: str, ungraded: Taken) -> Counts:
+    """Passed and all samples of a base and of a head; of what has no grade, as is said."""
     if ungraded == "against the head":
         base, head = base.replace("U", "P"), head.replace("U", "F").replace("E", "F")
     return base.count("P"), base.count("P") + base.count("F"), head.count("P"), head.count("P") + head.count("F")

@@ -31,6 +31,8 @@ class Line:
     #: Of every sample, digests of what was asked and of what was answered.
     requests: tuple[str, ...]
     replies: tuple[str, ...]
+    #: And of the replies with all that differs each time, so that the same words are known to be drawn again.
+    recordings: tuple[str, ...]
     #: By metric, a letter a sample.
     grades: Mapping[str, str]
     #: By metric, letters of earlier draws of the same requests.
@@ -49,6 +51,7 @@ class Line:
             "case": self.case,
             "requests": list(self.requests),
             "replies": list(self.replies),
+            "recordings": list(self.recordings),
             "grades": dict(sorted(self.grades.items())),
         }
         if self.history:
@@ -68,15 +71,18 @@ class Line:
             case=_text(data["case"]),
             requests=tuple(map(_text, _list(data["requests"]))),
             replies=tuple(map(_text, _list(data["replies"]))),
+            recordings=tuple(map(_text, _list(data["recordings"]))),
             grades={_text(name): _letters(value) for name, value in data["grades"].items()},
             history={_text(name): _letters(value) for name, value in data.get("history", {}).items()},
             draws=_count(data.get("draws", 1)),
             models=tuple(map(_text, _list(data.get("models", [])))),
             single_draw=bool(data.get("single_draw", False)),
         )
-        lengths = {len(line.requests), len(line.replies), *map(len, line.grades.values())}
+        lengths = {*map(len, (line.requests, line.replies, line.recordings)), *map(len, line.grades.values())}
         if lengths != {len(line.requests)} or not line.requests or "outcome" not in line.grades:
-            raise ValueError("requests, replies and grades need one entry a sample, and at least one sample")
+            raise ValueError(
+                "requests, replies, recordings and grades need one entry a sample, and at least one sample"
+            )
         return line
 
 
@@ -307,7 +313,7 @@ def succeeded(before: Baseline | None, after: Baseline) -> Baseline:
 def _with_history(before: Line | None, line: Line) -> Line:
     if before is None or set(before.requests) != set(line.requests) or before.case != line.case:
         return line
-    again = [n for n, reply in enumerate(before.replies) if n >= len(line.replies) or reply != line.replies[n]]
+    again = [n for n, one in enumerate(before.recordings) if n >= len(line.recordings) or one != line.recordings[n]]
     history = {
         metric: (before.history.get(metric, "") + "".join(letters[n] for n in again))[-LONGEST_HISTORY:]
         for metric, letters in before.grades.items()

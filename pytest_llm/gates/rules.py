@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_llm.gates.arms import is_same_draw, letters_of
+from pytest_llm.gates.arms import letters_of, says_the_same
 from pytest_llm.gates.baseline import Baseline
 from pytest_llm.results import Result
 
@@ -21,8 +21,8 @@ def excuse(result: Result, base: Baseline | None, head: Baseline | None) -> str:
         return "it confirms or clears a suspicion: the suite decides"
     known = [one.lines[result.line] for one in (base, head) if one is not None and result.line in one.lines]
     for line in known:
-        if is_same_draw(line, result) and line.grades["outcome"][result.sample - 1] == letter:
+        if says_the_same(line, result) and line.grades["outcome"][result.sample - 1] == letter:
             return "it did so too when the baseline was accepted"
-    if not known or is_same_draw(known[0], result):
+    if not known or says_the_same(known[0], result):
         return ""
     return "its replies are not those of the baseline: the suite decides"

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from math import sqrt
-from statistics import NormalDist
 
-from pytest_llm.gates.arms import Case, Paired, Taken, counted, letters_of, paired
+from pytest_llm.gates.arms import Case, Paired, Taken, graded, is_same_draw, letters_of, paired, says_the_same
 from pytest_llm.gates.baseline import Baseline, Baselines
-from pytest_llm.gates.paired import fisher_one_sided, holm, stratified_exact, tango_interval
-from pytest_llm.gates.spread import mde, within_case_variance
+from pytest_llm.gates.metric import Compared, blind_spot, metric_change
+from pytest_llm.gates.paired import Counts, fisher_one_sided, holm
 from pytest_llm.results import CONFIRMATIONS, MetricChange, Result, SuiteRecord, Suspect, SuspectState, Verdict
 
 ALPHA_SUITE = 0.04
@@ -32,16 +30,7 @@ def judge(
     `suites`: how many suites have a baseline, whether they ran or not. `asked_for`: whether a verdict was asked for, so
     that a run that cannot give one is INVALID.
     """
-    blank = Verdict(
-        kind="INVALID",
-        suite=record.name,
-        baseline=record.baseline,
-        nodeid=record.nodeid,
-        reason="",
-        cases=len({result.line for result in results}),
-        samples=_samples(results),
-        margin=record.margin,
-    )
+    blank = Verdict.about(record, results)
     if found.problem:
         return replace(blank, reason=found.problem)
     if found.base is None and found.head is None:
@@ -57,44 +46,32 @@ def judge(
                 "or, renamed": '"renamed_from": "…" in the new one',
             },
         )
-    partial = _partial(record, results) or _errors(results)
-    if partial:
+    if reason := not_judged(record, results):
         fix = {"run": f"pytest {record.nodeid}"}
-        return replace(blank, kind="INVALID" if asked_for else "NOT JUDGED", reason=partial, fix=fix)
+        return replace(blank, kind="INVALID" if asked_for else "NOT JUDGED", reason=reason, fix=fix)
     if found.base is None:
         passed, graded = found.head.outcome if found.head else (0, 0)
         return replace(blank, kind="NEW", reason=f"first baseline in this change: {_rate(passed, graded)}")
-    verdict = _compared(record, found.base, paired(found.base, results), blank, suites)
+    verdict = _judged(record, found.base, paired(found.base, results), blank, suites)
     return _accepted(verdict, found, results)
 
 
-def _partial(record: SuiteRecord, results: Sequence[Result]) -> str:
-    ran = sum(not result.confirms for result in results)
+def not_judged(record: SuiteRecord, results: Sequence[Result]) -> str:
+    """Why a suite cannot be judged as a whole: not all of it ran, or came to a grade; "" if it can."""
+    drawn = [letters_of(result)["outcome"] for result in results if not result.confirms]
     if record.selected < record.items:
         return f"{record.selected} of {record.items} items selected"
-    return f"{ran} of {record.items} items came to a result" if ran < record.items else ""
-
-
-def _errors(results: Sequence[Result]) -> str:
-    """What is red already, and leaves too little to be compared."""
-    drawn = [letters_of(result)["outcome"] for result in results if not result.confirms]
+    if len(drawn) < record.items:
+        return f"{len(drawn)} of {record.items} items came to a result"
+    # They are red already.
     errors = drawn.count("E")
     return f"{errors} of {len(drawn)} items ended in an error" if errors > MOST_EXCLUDED * len(drawn) else ""
-
-
-def _samples(results: Iterable[Result]) -> int | None:
-    numbers: dict[str, int] = {}
-    for result in results:
-        if not result.confirms:
-            numbers[result.line] = numbers.get(result.line, 0) + 1
-    found = set(numbers.values())
-    return found.pop() if len(found) == 1 else None
 
 
 # -- layers -----------------------------------------------------------------------------------------------------
 
 
-def _compared(record: SuiteRecord, base: Baseline, pairs: Paired, blank: Verdict, suites: int) -> Verdict:
+def _judged(record: SuiteRecord, base: Baseline, pairs: Paired, blank: Verdict, suites: int) -> Verdict:
     drawn = [case for case in pairs.cases if case.drawn]
     blank = replace(
         blank,
@@ -117,7 +94,7 @@ def _compared(record: SuiteRecord, base: Baseline, pairs: Paired, blank: Verdict
         exact=exact,
         critical=critical,
         suspects=suspects,
-        blind_spot=_blind_spot(pairs.cases, ALPHA_SUITE / suites),
+        blind_spot=blind_spot(_compared("outcome", pairs.cases, "left out").drawn, ALPHA_SUITE / suites),
     )
     reasons = []
     if exact:
@@ -130,7 +107,7 @@ def _compared(record: SuiteRecord, base: Baseline, pairs: Paired, blank: Verdict
         reasons.append(f"{len(broken)} case{' is' if len(broken) == 1 else 's are'} broken")
     if reasons:
         return replace(found, kind="FAIL", reason=", and ".join(reasons), fix={**LOOK, **ACCEPT})
-    return _without_alarm(record, found)
+    return _without_alarm(record, found, not any(_other_words(case) for case in pairs.cases))
 
 
 def _cases(keys: Sequence[str]) -> str:
@@ -176,7 +153,8 @@ def _flipped(cases: Iterable[Case], way: str) -> Iterable[str]:
     for case in cases:
         base = case.base.grades["outcome"]
         now = {"passed": "P", "failed": "F"}
-        if any(base[n - 1] + now.get(case.head[n].outcome, "?") == way for n in case.replayed):
+        same = (one for one in case.head.values() if says_the_same(case.base, one))
+        if any(base[one.sample - 1] + now.get(one.outcome, "?") == way for one in same):
             yield case.key
 
 
@@ -195,87 +173,27 @@ def _notes(record: SuiteRecord, base: Baseline, pairs: Paired) -> Iterable[str]:
 
 # -- the suite --------------------------------------------------------------------------------------------------
 
-Counts = tuple[int, int, int, int]
-
 
 def _metrics(record: SuiteRecord, cases: Sequence[Case]) -> tuple[MetricChange, ...]:
-    found = [_metric(name, cases) for name in record.primary]
+    found = [
+        metric_change(name, _compared(name, cases, "left out"), _compared(name, cases, "against the head"))
+        for name in record.primary
+    ]
     adjusted = holm([one.p for one in found])
     return tuple(replace(one, p=p) for one, p in zip(found, adjusted, strict=True))
 
 
-def _metric(name: str, cases: Sequence[Case]) -> MetricChange:
-    counts = _counts(name, cases, "left out")
-    drawn = [count for case, count in counts if case.drawn]
-    test = stratified_exact(drawn)
-    change = _mean_change([count for _, count in counts])
-    bounds = [
-        one
-        for taken in ("left out", "against the head")
-        if (one := _interval(_counts(name, cases, taken), 0.9)) is not None
-    ]
-    return MetricChange(
-        name=name,
-        base=(sum(count[0] for _, count in counts), sum(count[1] for _, count in counts)),
-        head=(sum(count[2] for _, count in counts), sum(count[3] for _, count in counts)),
-        change=change,
-        interval=_interval(counts, 0.95),
-        at_least=min(low for low, _ in bounds) if bounds else None,
-        p=None if test is None else test.worse,
+def _compared(metric: str, cases: Sequence[Case], taken: Taken) -> Compared:
+    counts = _counts(metric, cases, taken)
+    return Compared(
+        drawn=[count for case, count in counts if case.drawn],
+        replayed=[count for case, count in counts if not case.drawn],
     )
 
 
 def _counts(metric: str, cases: Sequence[Case], taken: Taken) -> list[tuple[Case, Counts]]:
-    counts = [(case, counted(case, metric, taken)) for case in cases]
+    counts = [(case, graded(*case.grades(metric), taken)) for case in cases]
     return [(case, count) for case, count in counts if count[1] and count[3]]
-
-
-def _mean_change(counts: Sequence[Counts]) -> float | None:
-    return sum(b / kb - a / ka for a, ka, b, kb in counts) / len(counts) if counts else None
-
-
-def _interval(counts: Sequence[tuple[Case, Counts]], confidence: float) -> tuple[float, float] | None:
-    """Of the mean change over these cases, two-sided; None where nothing was drawn.
-
-    With one sample a case and side, Tango's; otherwise from the scatter within cases, and never narrower than a rate
-    of none or all allows.
-    """
-    drawn = [count for case, count in counts if case.drawn]
-    if not drawn:
-        return None
-    if all(ka == kb == 1 for _, ka, _, kb in drawn):
-        only_base = sum(a > b for a, _, b, _ in drawn)
-        return tango_interval(only_base, sum(b > a for a, _, b, _ in drawn), len(counts), confidence)
-    change = _mean_change([count for _, count in counts]) or 0.0
-    z = NormalDist().inv_cdf((1 + confidence) / 2)
-    se = sqrt(sum(map(_variance, drawn))) / len(counts)
-    samples = sum(kb for *_, kb in drawn)
-    half = max(z * se, z * z / (samples + z * z))
-    return max(-1.0, change - half), min(1.0, change + half)
-
-
-def _variance(counts: Counts) -> float:
-    """Of the change of one case's rate; a side of one sample scatters as both together do."""
-    a, ka, b, kb = counts
-    both = (a + b) / (ka + kb)
-    pooled = both * (1 - both) * (ka + kb) / (ka + kb - 1)
-    return sum(
-        passed / total * (1 - passed / total) / (total - 1) if total > 1 else pooled
-        for passed, total in ((a, ka), (b, kb))
-    )
-
-
-def _blind_spot(cases: Sequence[Case], alpha: float) -> float | None:
-    """The smallest drop that this comparison sees four times in five."""
-    counts = [count for case, count in _counts("outcome", cases, "left out") if case.drawn]
-    if not counts:
-        return None
-    variance = within_case_variance([(a, ka) for a, ka, _, _ in counts] + [(b, kb) for _, _, b, kb in counts])
-    if variance is None:  # one sample a case: as if each were as uncertain as all together
-        rate = sum(a + b for a, _, b, _ in counts) / sum(ka + kb for _, ka, _, kb in counts)
-        variance = rate * (1 - rate)
-    base, head = (round(sum(count[side] for count in counts) / len(counts)) for side in (1, 3))
-    return mde(variance, len(counts), max(1, head), base_samples=max(1, base), alpha=alpha)
 
 
 # -- single cases -----------------------------------------------------------------------------------------------
@@ -314,8 +232,12 @@ def _state(one: Suspect, p: float | None, family: int, alpha: float) -> SuspectS
 # -- without an alarm -------------------------------------------------------------------------------------------
 
 
-def _without_alarm(record: SuiteRecord, found: Verdict) -> Verdict:
-    if not found.answered_anew:
+def _other_words(case: Case) -> bool:
+    return not all(says_the_same(case.base, one) for one in case.head.values())
+
+
+def _without_alarm(record: SuiteRecord, found: Verdict, is_same: bool) -> Verdict:
+    if is_same:
         same = "the same replies, and the same grades"
         improved = f"the same replies; {len(found.improved)} improved" if found.improved else same
         return replace(found, kind="PASS", reason=improved)
@@ -353,11 +275,7 @@ def _holds(baseline: Baseline, results: Sequence[Result]) -> bool:
     ours = [result for result in results if not result.confirms]
     known = sum(len(line.requests) for line in baseline.lines.values())
     return known == len(ours) and all(
-        one.line in baseline.lines
-        and one.sample <= len(baseline.lines[one.line].requests)
-        and baseline.lines[one.line].requests[one.sample - 1] == one.requests
-        and baseline.lines[one.line].replies[one.sample - 1] == one.replies
-        for one in ours
+        one.line in baseline.lines and is_same_draw(baseline.lines[one.line], one) for one in ours
     )
 
 

@@ -72,7 +72,8 @@ def _rows(verdict: Verdict) -> Iterator[tuple[str, str]]:
         yield "critical", _names(verdict.critical)
     yield from _of_suspects(verdict.suspects)
     if verdict.blind_spot is not None and verdict.kind != "INVALID":
-        yield "blind spot", f"a drop under {verdict.blind_spot * 100:.0f} points spread over many cases"
+        what = "drop" if verdict.is_of_gate else "difference"
+        yield "blind spot", f"a {what} under {verdict.blind_spot * 100:.0f} points spread over many cases"
     yield from (("note", note) for note in verdict.notes)
     yield "", ""
     yield from verdict.fix.items()

@@ -135,6 +135,8 @@ class Result:
     #: Digests over all exchanges of the item, of the replies over what they say; "" without any.
     requests: str = ""
     replies: str = ""
+    #: Digest of the replies with all that differs each time; "" without any. Another draw has another.
+    recording: str = ""
     #: Whether only one draw can come of the requests: temperature 0, a seed, or a reply from the provider's cache.
     single_draw: bool = False
     #: Where the suite's baseline is, or would be, relative to the root; and its line there: the case, as pytest says
@@ -185,7 +187,18 @@ class Result:
             raise RunFileError(told, where=where or None) from error
 
 
-_TEXTS = ("nodeid", "suite", "failure", "requests", "replies", "cassette", "baseline", "line", "case_digest")
+_TEXTS = (
+    "nodeid",
+    "suite",
+    "failure",
+    "requests",
+    "replies",
+    "recording",
+    "cassette",
+    "baseline",
+    "line",
+    "case_digest",
+)
 _TEXTS_OR_NONE = ("case", "variant", "prompt", "prompt_version", "output", "model")
 _COUNTS = ("sample", "replayed", "recorded", "asked", "unkept", "same", "drifted", "sharing")
 

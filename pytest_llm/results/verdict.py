@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import Literal, Self, get_args
 
+from pytest_llm.results.result import Result
 from pytest_llm.schemas import JSON
 
 SuspectState = Literal["broken", "not proven", "unconfirmed", "not provable"]
 """broken: convicted by fresh samples. unconfirmed: none were drawn. not provable: none could convict it."""
+GATE_ITEM = "llm-gate"
 VerdictKind = Literal["PASS", "FAIL", "INCONCLUSIVE", "INVALID", "NEW", "NOT JUDGED"]
 
 
@@ -33,6 +36,8 @@ class SuiteRecord:
     #: How many items it has, and how many of them were selected.
     items: int = 0
     selected: int = 0
+    #: What it declares of itself as a whole, as JSON.
+    expect: tuple[Mapping[str, JSON], ...] = ()
 
     @property
     def json(self) -> dict[str, JSON]:
@@ -44,6 +49,7 @@ class SuiteRecord:
         """The record in a run file. Raises TypeError or KeyError."""
         known = {name: data[name] for name in cls.__slots__ if name in data}
         known["primary"] = tuple(known.get("primary", ("outcome",)))
+        known["expect"] = tuple(known.get("expect", ()))
         record = cls(**known)
         if not all(isinstance(text, str) for text in (record.baseline, record.name, record.nodeid, *record.primary)):
             raise TypeError("a suite's names are texts")
@@ -64,7 +70,8 @@ class MetricChange:
     interval: tuple[float, float] | None = None
     #: The one-sided 95 % bound: the change is hardly below it, however ungraded samples are taken.
     at_least: float | None = None
-    #: One-sided, that it is worse, adjusted for the suite's primary metrics; None where no case could say.
+    #: One-sided, that it is worse, adjusted for the suite's primary metrics; of an expectation, unadjusted, that it is
+    #: as expected, or, where the contrary is shown, of that. None where no case could say.
     p: float | None = None
 
 
@@ -85,9 +92,11 @@ class Suspect:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What a gate says of a suite."""
+    """What a gate says of a suite, or what is said of an expectation that the suite declares."""
 
     kind: VerdictKind
+    #: The end of the id under which it is reported: "llm-gate", "llm-expect-1".
+    item: str = GATE_ITEM
     suite: str
     #: The baseline's path, and the test function.
     baseline: str
@@ -123,6 +132,28 @@ class Verdict:
     accepted: str | None = None
     #: From a label to the command or edit that helps.
     fix: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def about(cls, record: SuiteRecord, results: Iterable[Result], *, item: str = GATE_ITEM, reason: str = "") -> Self:
+        """A verdict that says nothing yet but of what it is."""
+        drawn = Counter(result.line for result in results if not result.confirms)
+        samples = set(drawn.values())
+        return cls(
+            kind="INVALID",
+            item=item,
+            suite=record.name,
+            baseline=record.baseline,
+            nodeid=record.nodeid,
+            reason=reason,
+            cases=len(drawn),
+            samples=samples.pop() if len(samples) == 1 else None,
+            margin=record.margin,
+        )
+
+    @property
+    def is_of_gate(self) -> bool:
+        """Whether it is the gate's, and not an expectation's."""
+        return self.item == GATE_ITEM
 
     @property
     def is_red(self) -> bool:

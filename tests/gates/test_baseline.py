@@ -29,6 +29,7 @@ def lines(draw):
         case=draw(texts),
         requests=draw(digests),
         replies=draw(digests),
+        recordings=draw(digests),
         grades={**other, "outcome": grades},
         history=draw(st.dictionaries(texts, letters, max_size=2)),
         draws=draw(st.integers(0, 9)),
@@ -71,8 +72,10 @@ def test_the_file_is_meant_to_be_read_in_a_diff():
         '{\n "version": 1,\n "suite": "orders",\n "test": "",\n "note": "why",\n'
         ' "instrument": {"schema": "a"},\n "context": "",\n "earlier": [],\n "cases": {\n'
         '  "a": {"case": "case", "requests": ["old", "old", "old"], "replies": ["old 1 1", "old 1 2", "old 1 3"], '
+        '"recordings": ["old 1 1", "old 1 2", "old 1 3"], '
         '"grades": {"outcome": "PFP"}},\n'
         '  "b": {"case": "case", "requests": ["old", "old", "old"], "replies": ["old 1 1", "old 1 2", "old 1 3"], '
+        '"recordings": ["old 1 1", "old 1 2", "old 1 3"], '
         '"grades": {"outcome": "PPP"}, "history": {"outcome": "PP"}, "draws": 2, "models": ["m"]}\n'
         ' },\n "removed": {}\n}\n'
     )
@@ -161,10 +164,10 @@ def test_another_draw_of_the_same_requests_adds_to_the_history_up_to_twenty():
 
 def test_only_what_was_drawn_again_becomes_history():
     base = line("PFP")
-    more = replace(line("PFPPP"), replies=(*base.replies, "x", "y"))
+    more = replace(line("PFPPP"), recordings=(*base.recordings, "x", "y"))
     after = succeeded(baseline({"a": base}), baseline({"a": more}))
     assert after.lines["a"].history == {}
-    fewer = replace(line("P"), replies=base.replies[:1])
+    fewer = replace(line("P"), recordings=base.recordings[:1])
     assert succeeded(baseline({"a": base}), baseline({"a": fewer})).lines["a"].history == {"outcome": "FP"}
     other_case = succeeded(baseline({"a": base}), baseline({"a": line("PPP", draw=2, case="edited")}))
     assert other_case.lines["a"].history == {}

@@ -72,6 +72,23 @@ def test_errors_are_red_by_themselves_and_leave_nothing_to_judge():
     assert verdict(base, run, asked_for=True).kind == "INVALID"
 
 
+def test_the_same_words_drawn_again_are_draws_too():
+    base = baseline(many("PPP"))
+    again = results({**many("PPP", 98), **many("PFP", 2, 98)}, prompt="old", draw=2)
+    run = [replace(one, replies=f"old 1 {one.sample}") if one.outcome == "passed" else one for one in again]
+    found = verdict(base, run)
+    assert (found.metrics[0].base, found.metrics[0].head) == ((300, 300), (298, 300))
+    assert (found.kind, found.answered_anew, found.draw) == ("PASS", 100, 2)
+
+
+def test_the_same_words_throughout_pass_even_drawn_again():
+    base = baseline(many("PPF", 4))
+    run = [replace(one, recording="again") for one in results(many("PPF", 4), prompt="old")]
+    assert verdict(base, run).reason == "the same replies, and the same grades"
+    worse = [replace(one, outcome="failed") for one in run]
+    assert verdict(base, worse).reason.startswith("4 cases fail now with the replies that passed")
+
+
 # -- the same replies ---------------------------------------------------------------------------------------------
 
 

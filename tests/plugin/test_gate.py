@@ -449,3 +449,89 @@ def test_looking_at_what_there_is_judges_nothing(suite):
         found = suite.run("--llm-baseline=check", *options)
         assert found.ret in (0, 5)
         assert "llm-gate" not in found.stdout.str()
+
+
+# -- expectations ---------------------------------------------------------------------------------------------------
+
+VARIANTS = """
+import pytest
+from pytest_llm import Prompt, grader
+from pytest_llm.gates import better
+
+short = Prompt(name="short", model="tiny", system="short", user="{{ thing }}")
+
+
+@grader
+def says_yes(output):
+    return "yes" in output.text
+
+
+CASES = [{"id": f"c{n:02}", "inputs": {"thing": f"thing {n}"}} for n in range(12)]
+VARIANTS = {"short": short, "long": short.replace(system="long")}
+
+
+@pytest.mark.llm(variants=VARIANTS, cases=CASES, graders=[says_yes], expect=[EXPECTED])
+def test_colour(llm_response):
+    pass
+"""
+
+
+@WORKERS
+def test_an_expectation_is_judged_over_all_items_and_red_where_the_contrary_is_shown(suite, workers):
+    suite.few_fail(*range(6), prompt="long")
+    expected = 'better("short", "long"), better("long", "short")'
+    suite.project.write("test_colour.py", VARIANTS.replace("EXPECTED", expected))
+    suite.run("--llm-record", *FIRST)
+    found = suite.run("--junitxml=junit.xml", *workers)
+    assert found.ret == 1
+    found.assert_outcomes(passed=18, xfailed=6, failed=1)
+    found.stdout.fnmatch_lines(
+        [
+            "*test_colour?llm-expect-2?*",
+            "FAIL  long better than short: it is worse",
+            "  outcome     100.0 % 12/12  →  50.0 % 6/12     −50.0 pt *",
+            "PASS  test_colour   short better than long: shown   +50.0 pt *(12 cases × 1)",
+            "FAILED test_colour.py::test_colour?llm-expect-2? - FAIL  long better*",
+        ]
+    )
+    junit = (suite.path / "junit.xml").read_text("utf-8")
+    assert 'name="llm_expect_1_test_colour" value="PASS: short better than long: shown"' in junit
+    found = suite.run("-k", "c01", *workers)
+    assert found.ret == 0
+    found.stdout.fnmatch_lines(["NOT JUDGED  test_colour   short better than long: 2 of 24 items selected"])
+    shards = suite.project.command("gate")
+    assert shards.ret == 1  # of the last run, which was a part
+
+
+def test_what_is_not_shown_is_red_only_where_that_is_asked_for(suite):
+    suite.project.write("test_colour.py", VARIANTS.replace("EXPECTED", 'better("short", "long")'))
+    found = suite.run("--llm-record")
+    assert found.ret == 0
+    found.stdout.fnmatch_lines(["INCONCLUSIVE  test_colour   short better than long: not shown, nor the contrary*"])
+    found = suite.run("--llm-gate-strict")
+    assert found.ret == 1
+    found.assert_outcomes(passed=24, failed=1)
+
+
+@pytest.mark.parametrize(
+    ("expected", "told"),
+    [
+        ('better("short", "lnog")', "expect= speaks of a variant 'lnog', and there is none"),
+        ('"better"', "expect= holds expectations, not 'better'"),
+    ],
+)
+def test_an_expectation_that_could_not_be_judged_is_refused_at_collection(suite, expected, told):
+    suite.project.write("test_colour.py", VARIANTS.replace("EXPECTED", expected))
+    found = suite.run()
+    found.assert_outcomes(errors=1)
+    found.stdout.fnmatch_lines([f"*{told}*"])
+
+
+def test_an_expectation_of_a_later_release_is_said(suite):
+    suite.project.write("test_colour.py", VARIANTS.replace("EXPECTED", 'better("short", "long")'))
+    suite.run("--llm-record")
+    file = suite.path / ".pytest_llm/last-run.jsonl"
+    file.write_text(file.read_text("utf-8").replace('"kind": "better"', '"kind": "louder"'), "utf-8")
+    found = suite.project.command("gate")
+    assert found.ret == 2
+    found.stderr.fnmatch_lines(["*what suite 'test_colour' expects cannot be read: KeyError: 'louder'*"])

@@ -107,6 +107,11 @@ def test_what_changed_in_the_requests_is_told_once_and_not_without_end():
     assert lines[16] == "                  … 8 more lines"
 
 
+def test_an_expectation_speaks_of_a_difference():
+    expected = replace(FAIL, item="llm-expect-1", kind="INCONCLUSIVE", reason="b better than a: not shown")
+    assert "  blind spot  a difference under 4 points spread over many cases" in verdict_lines(expected)
+
+
 def test_many_suspects_are_counted():
     many = tuple(replace(SUSPECTS[1], case=f"c{number}") for number in range(8))
     text = verdict_text(replace(FAIL, suspects=many))
