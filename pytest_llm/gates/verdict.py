@@ -241,11 +241,11 @@ def _without_alarm(record: SuiteRecord, found: Verdict, is_same: bool) -> Verdic
         same = "the same replies, and the same grades"
         improved = f"the same replies; {len(found.improved)} improved" if found.improved else same
         return replace(found, kind="PASS", reason=improved)
-    excludes = all(one.at_least is not None and one.at_least > -record.margin for one in found.metrics)
-    margin = f"a drop of {record.margin * 100:g} points"
+    bounds = [-1.0 if one.at_least is None else one.at_least for one in found.metrics]
+    largest = -min(0.0, *bounds)
     open_ones = [one.case for one in found.suspects if one.state == "unconfirmed"]
     confirm = {"confirm": CONFIRM} if open_ones else {}
-    if not excludes:
+    if largest >= record.margin:
         fix = {**confirm, "plan": f"pytest-llm plan {record.name}"}
         return replace(found, kind="INCONCLUSIVE", reason="no regression shown, none excluded", fix=fix)
     if open_ones:
@@ -253,7 +253,12 @@ def _without_alarm(record: SuiteRecord, found: Verdict, is_same: bool) -> Verdic
         many = "1 suspect is" if len(open_ones) == 1 else f"{len(open_ones)} suspects are"
         return replace(found, kind="INCONCLUSIVE", reason=f"{many} not confirmed: {names}", fix=confirm)
     # Suspects that no ten samples could convict are listed, and hold nothing up: nobody could ever clear them away.
-    return replace(found, kind="PASS", reason=f"not worse: excludes {margin}")
+    return replace(found, kind="PASS", reason=_not_worse(largest, record.margin))
+
+
+def _not_worse(largest: float, margin: float) -> str:
+    drop = f"a drop beyond {largest * 100:.1f} points" if largest else "any drop"
+    return f"not worse: {drop} is excluded, the margin is {margin * 100:g}"
 
 
 def _accepted(verdict: Verdict, found: Baselines, results: Sequence[Result]) -> Verdict:

@@ -58,7 +58,7 @@ def _details(verdict: Verdict) -> Iterator[tuple[str, str]]:
         yield from _rows(verdict)
         return
     yield from _said(verdict)
-    yield from _of_suspects([one for one in verdict.suspects if one.state == "not provable"])
+    yield from _of_suspects(verdict.suspects)
     yield from (("", note) for note in verdict.notes)
 
 
@@ -123,6 +123,8 @@ def _of_suspects(suspects: Sequence[Suspect]) -> Iterator[tuple[str, str]]:
             yield label if number == 0 else "", _suspect(one)
         if len(group) > MOST_NAMES:
             yield "", f"and {len(group) - MOST_NAMES} more"
+        if group and state == "not provable":
+            yield "", "too few stored samples to tell of a single case: pytest-llm plan"
 
 
 def _suspect(one: Suspect) -> str:
@@ -130,8 +132,6 @@ def _suspect(one: Suspect) -> str:
     (b, kb), tail = (one.head, "") if one.confirmed is None else (one.confirmed, " fresh")
     if one.p is not None:
         tail += f"   p {_p(one.p)}"
-    if one.state == "not provable":
-        tail += f"   {ka} sample{' is' if ka == 1 else 's are'} too few to tell"
     return f"{one.case}   {a}/{ka} → {b}/{kb}{tail}"
 
 

@@ -134,7 +134,12 @@ def test_a_drop_over_many_cases_fails():
 
 def test_no_drop_passes_and_says_what_it_excludes():
     found = verdict(baseline(many("PPP")), results(many("PPP")))
-    assert (found.kind, found.reason) == ("PASS", "not worse: excludes a drop of 5 points")
+    assert (found.kind, found.reason) == (
+        "PASS",
+        "not worse: a drop beyond 0.9 points is excluded, the margin is 5",
+    )
+    better = verdict(baseline(many("PFF")), results(many("PPP")))
+    assert better.reason == "not worse: any drop is excluded, the margin is 5"
 
 
 def test_a_small_suite_is_inconclusive_and_says_what_it_can_see():
