@@ -298,7 +298,8 @@ class Session:
         outcome = _settled(report, opened, error)
         if outcome is not None:
             result = opened.result(outcome)
-            if report.failed and report.when == "call" and said is None and (reason := self._gating.excuse(result)):
+            judged = report.failed and report.when == "call" and said is None and not item.config.option.runxfail
+            if judged and (reason := self._gating.excuse(result)):
                 report.outcome, report.wasxfail = "skipped", reason
             setattr(report, REPORT_ATTRIBUTE, self._recordings.scrub(json.dumps(result.json)))
             item.user_properties.extend(properties_of(result))  # JUnit takes them from the report of the teardown

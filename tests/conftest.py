@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import warm
 from hypothesis import HealthCheck, settings
 from model_server import ModelServer
 
@@ -83,6 +85,10 @@ class Project:
             self._monkeypatch.delenv(name, raising=False)
 
     def run(self, *arguments: str) -> pytest.RunResult:
+        return warm.run(self.path, arguments) if hasattr(os, "fork") else self.run_cold(*arguments)
+
+    def run_cold(self, *arguments: str) -> pytest.RunResult:
+        """Where it matters what a process loads."""
         return self.pytester.runpytest_subprocess(*arguments)
 
     def record(self, *arguments: str) -> pytest.RunResult:

@@ -57,7 +57,9 @@ def pattern(output):
 
 
 def environment(folder):
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "PYTEST_"))}
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "PYTEST_", "CI", "GIT"))
+    }
     # What the machine's own plugins print is not the page's business.
     kept["PYTEST_ADDOPTS"] = (
         "-p no:randomly -p no:cacheprovider -p no:asyncio -p no:anyio -p no:hypothesispytest -p no:cov"
@@ -94,7 +96,8 @@ def recorded(folder):
     replies = {}
     for path in sorted(folder.glob("*.yaml")):
         for entry in load(path).values():
-            replies[identity_of(entry.request)] = [entry.replies[place].body["json"] for place in sorted(entry.replies)]
+            in_order = sorted(entry.replies, key=lambda place: (int(place[0]), place[1]))
+            replies[identity_of(entry.request)] = [entry.replies[place].body["json"] for place in in_order]
     return lambda body, _number: replies[identity_of(model_record("chat/completions", body))].pop(0)
 
 

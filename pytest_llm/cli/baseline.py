@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from pytest_llm.cli.baselines import the_baseline
+from pytest_llm.cli.baselines import baselines, the_baseline
 from pytest_llm.cli.place import root
 from pytest_llm.collection import file_slug
 from pytest_llm.errors import BaselineError, GitError
@@ -32,10 +32,13 @@ def add_to(verbs: Any) -> None:
         epilog="example: pytest-llm baseline log test_extracts_the_order",
     )
     inner = parser.add_subparsers(title="verbs", required=True, metavar="VERB")
-    _verb(inner, "log", _log, "every version, with why it was accepted", "SUITE")
+    log = _verb(inner, "log", _log, "every version, with why it was accepted", "")
+    log.add_argument("suites", nargs="*", metavar="SUITE", help="suites, or baseline files (default: all)")
     diff = _verb(inner, "diff", _diff, "which cases differ between two commits", "SUITE HEAD~3")
+    diff.add_argument("suite", metavar="SUITE", help="a suite, or its baseline file")
     diff.add_argument("refs", nargs="*", metavar="REF", help="one or two commits (default: HEAD, and the working tree)")
     restore = _verb(inner, "restore", _restore, "back to a commit: baseline, cassettes, prompt files", "SUITE v1.4")
+    restore.add_argument("suite", metavar="SUITE", help="a suite, or its baseline file")
     restore.add_argument("ref", metavar="REF", help="a commit, branch or tag")
 
 
@@ -43,9 +46,8 @@ def _verb(
     inner: Any, name: str, run: Callable[[argparse.Namespace], int], told: str, example: str
 ) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = inner.add_parser(
-        name, help=told, description=told, epilog=f"example: pytest-llm baseline {name} {example}"
+        name, help=told, description=told, epilog=f"example: pytest-llm baseline {name} {example}".rstrip()
     )
-    parser.add_argument("suite", metavar="SUITE", help="a suite, or its baseline file")
     parser.add_argument("--json", action="store_true", help="one JSON document, for a program")
     parser.set_defaults(run=run)
     return parser
@@ -85,14 +87,15 @@ class Accepted:
 
 
 def _log(chosen: argparse.Namespace) -> int:
-    path, _ = the_baseline(chosen.suite)
-    versions = list(_versions(path))
+    found = {path: list(_versions(path)) for path in baselines(chosen.suites)}
     if chosen.json:
-        print(json.dumps({"version": BASELINE_VERSION, "versions": [one.json for one in versions]}, indent=1))
-    elif versions:
-        print("\n".join(one.line for one in versions))
-    else:
-        print(f"{path} is in no commit yet")
+        logs = [{"baseline": path, "versions": [one.json for one in versions]} for path, versions in found.items()]
+        print(json.dumps({"version": BASELINE_VERSION, "baselines": logs}, indent=1))
+        return 0
+    for path, versions in found.items():
+        print(path if versions else f"{path} is in no commit yet")
+        for one in versions:
+            print(f"  {one.line}")
     return 0
 
 

@@ -116,7 +116,7 @@ def _p(value: float) -> str:
 
 
 def _of_suspects(suspects: Sequence[Suspect]) -> Iterator[tuple[str, str]]:
-    labels = {"broken": "broken", "unconfirmed": "suspected", "not provable": "suspected", "not proven": "not proven"}
+    labels = {"broken": "broken", "unconfirmed": "suspected", "not provable": "perhaps", "not proven": "not proven"}
     for state, label in labels.items():
         group = [one for one in suspects if one.state == state]
         for number, one in enumerate(group[:MOST_NAMES]):

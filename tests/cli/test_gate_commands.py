@@ -42,9 +42,10 @@ def test_what_was_accepted_when_and_back_to_it(suite):
     suite.commit("shorter")
 
     log = command("baseline", "log", "test_colour").stdout
-    log.fnmatch_lines(["version 2   *75.0 % 27/36*shorter, three lost", "version 1   *100.0 % 36/36*first"])
+    log.fnmatch_lines([PATH, "  version 2   *75.0 % 27/36*shorter, three lost", "  version 1   *100.0 % 36/36*first"])
+    assert command("baseline", "log").stdout.lines == log.lines
     as_json = json.loads(command("baseline", "log", PATH, "--json").stdout.str())
-    assert [(one["version"], one["passed"]) for one in as_json["versions"]] == [(2, 27), (1, 36)]
+    assert [(one["version"], one["passed"]) for one in as_json["baselines"][0]["versions"]] == [(2, 27), (1, 36)]
 
     diff = command("baseline", "diff", "test_colour", "main", "HEAD").stdout
     diff.fnmatch_lines(

@@ -30,7 +30,7 @@ def test_baseline_change_verdict_accepted(suite, workers):
     suite.write("old")
     found = suite.run("--llm-record", *FIRST, *workers)
     found.assert_outcomes(passed=36)
-    found.stdout.fnmatch_lines(["NEW  test_colour   first baseline: 36/36 passed", f"*wrote {PATH}: 36/36 passed"])
+    found.stdout.fnmatch_lines(["NEW  test_colour   first baseline: 36/36 passed", f"*wrote {PATH}"])
     found = suite.run(*workers)
     assert found.ret == 0
     found.stdout.fnmatch_lines(["PASS  test_colour   the same replies, and the same grades"])
@@ -449,6 +449,15 @@ def test_looking_at_what_there_is_judges_nothing(suite):
         found = suite.run("--llm-baseline=check", *options)
         assert found.ret in (0, 5)
         assert "llm-gate" not in found.stdout.str()
+
+
+def test_runxfail_shows_the_failures_that_are_the_suite_s(suite):
+    suite.few_fail(prompt="old")
+    suite.accepted()
+    suite.run().assert_outcomes(passed=27, xfailed=9)
+    found = suite.run("--runxfail", "-k", "c01")
+    found.assert_outcomes(failed=3)
+    found.stdout.fnmatch_lines(["says_yes: *"])
 
 
 # -- expectations ---------------------------------------------------------------------------------------------------

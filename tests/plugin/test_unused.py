@@ -20,7 +20,7 @@ def test_a_run_without_marked_tests_loads_nothing(project):
         "test_plain.py", "import pytest\n@pytest.mark.parametrize('x', range(3))\ndef test_plain(x): assert x < 3\n"
     )
     # Other plugins of this environment load what they like; only ours is on.
-    result = project.run(
+    result = project.run_cold(
         "-p",
         "no:asyncio",
         "-p",

@@ -59,7 +59,7 @@ def test_a_fail_says_what_happened_and_what_to_do():
         "  critical    b, c",
         "  broken      late   18/18 → 0/10 fresh   p < .0001",
         "  suspected   vat   17/18 → 1/3",
-        "  suspected   new   1/1 → 0/3",
+        "  perhaps     new   1/1 → 0/3",
         "              too few stored samples to tell of a single case: pytest-llm plan",
         "  not proven  tone   12/18 → 7/10 fresh   p = .7000",
         "  blind spot  a drop under 4 points spread over many cases",
@@ -88,7 +88,7 @@ def test_a_pass_says_what_else_is_to_be_known():
     assert verdict_lines(again)[1:] == [
         "  drawn anew  4 of 120 cases: draw 3 of this prompt",
         "  improved    a",
-        "  suspected   new   1/1 → 0/3",
+        "  perhaps     new   1/1 → 0/3",
         "              too few stored samples to tell of a single case: pytest-llm plan",
         "  not proven  tone   12/18 → 7/10 fresh   p = .7000",
         "              another model",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -82,11 +82,20 @@ def _reviewed(
                 return None
     before = ABSENT
     if exchanges := [pair.before for pair in one.pairs if pair.before is not None]:
+        replies = [exchange.reply for exchange in exchanges]
         known = None if result is None else accepted.before(result, exchanges)
-        before = known or _again(tests, place, [exchange.reply for exchange in exchanges])
+        before = _again(tests, place, replies) if known is None else known
+        if known is not None and any(grade.passed is None and grade.score is not None for grade in now.grades):
+            before = _with_scores(known, _again(tests, place, replies))
     nodeid = result.nodeid if result is not None else tests.nodeid(*place)
     history = "" if result is None else accepted.history(result)
     return Reviewed(drawn=one, nodeid=nodeid, before=before, now=now, history=history)
+
+
+def _with_scores(known: Judgement, again: Judgement) -> Judgement:
+    """What was accepted, with the scores that no baseline holds: they decide nothing."""
+    names = {grade.name for grade in known.grades}
+    return replace(known, grades=(*known.grades, *(grade for grade in again.grades if grade.name not in names)))
 
 
 def _now(

@@ -44,6 +44,11 @@ class Reviewed:
         """What became of the grades."""
         if self.drawn.file.status in ("new", "removed"):
             return self.drawn.file.status
+        # A sample more, or less, in a cassette that there was.
+        if not any(pair.before for pair in self.drawn.pairs):
+            return "new"
+        if not any(pair.now for pair in self.drawn.pairs):
+            return "removed"
         return verdict_of(self.before, self.now)
 
     @property
