@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from pytest_llm.baselines import BaselineFiles
 from pytest_llm.collection import Draw, Suite, baseline_path, cassette_folder, cassette_name, file_slug, line_of
 from pytest_llm.gates.baseline import digest
 from pytest_llm.gates.rules import excuse
-from pytest_llm.results import CONFIRMATIONS, Result, SuiteRecord, Verdict
+from pytest_llm.results import CONFIRMATIONS, Result, SuiteRecord, Verdict, verdicts_in
 from pytest_llm.schemas import fingerprint
 from pytest_llm.settings import LAST_RUN, Settings
 
@@ -158,13 +158,13 @@ def _unconfirmed(verdict: Verdict) -> set[str]:
     return {one.case for one in verdict.suspects if one.state == "unconfirmed"}
 
 
-def _last_verdicts(state: Path) -> list[Verdict]:
+def _last_verdicts(state: Path) -> Sequence[Verdict]:
     """What the last run said of its suites; nothing where that cannot be read."""
     try:
         with (state / LAST_RUN).open(encoding="utf-8") as file:
-            return [Verdict.of(one) for one in json.loads(file.readline()).get("verdicts", ())]
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):
-        return []
+            return verdicts_in(json.loads(file.readline()).get("verdicts", []))
+    except (OSError, ValueError, AttributeError):
+        return ()
 
 
 def _instrument(suite: Suite) -> dict[str, str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_llm.results import Scope, SuiteRecord
+from pytest_llm.results import Scope, SuiteRecord, suites_in
 from pytest_llm.schemas import JSON
 from pytest_llm.settings import Settings
 
@@ -35,7 +35,7 @@ class Collected:
     def of(cls, data: JSON) -> Collected:
         """What a worker has sent."""
         selected, deselected, suites = data
-        return cls(selected, deselected, tuple(map(SuiteRecord.of, suites)))
+        return cls(selected, deselected, suites_in(suites))
 
 
 def scope_of(

@@ -2,7 +2,16 @@
 
 from pytest_llm.results.result import CONFIRMATIONS, FixtureCalls, GradeRecord, MissRecord, Outcome, Result, outcome_of
 from pytest_llm.results.run import Run, Scope, SuiteSummary, json_report, read_run, write_run
-from pytest_llm.results.verdict import MetricChange, SuiteRecord, Suspect, SuspectState, Verdict, VerdictKind
+from pytest_llm.results.verdict import (
+    MetricChange,
+    SuiteRecord,
+    Suspect,
+    SuspectState,
+    Verdict,
+    VerdictKind,
+    suites_in,
+    verdicts_in,
+)
 
 __all__ = [
     "CONFIRMATIONS",
@@ -23,5 +32,7 @@ __all__ = [
     "json_report",
     "outcome_of",
     "read_run",
+    "suites_in",
+    "verdicts_in",
     "write_run",
 ]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
-from typing import Literal, get_args
+from dataclasses import dataclass, field
+from typing import Any, Literal, Self
 
 from pytest_llm.errors import RunFileError
+from pytest_llm.results.typed import reader
 from pytest_llm.schemas import JSON
 
 Outcome = Literal["passed", "failed", "ungraded", "error"]
@@ -84,12 +85,10 @@ class FixtureCalls:
         return FixtureCalls(name=self.name, cassette=self.cassette, usage=usage, cost_usd=cost, **counts)
 
     @classmethod
-    def of(cls, data: JSON, where: str = "") -> FixtureCalls:
+    def of(cls, data: JSON, where: str = "") -> Self:
         """The record in a run file. Raises RunFileError."""
-        try:
-            return cls(**_known(cls, data))
-        except (TypeError, ValueError) as error:
-            raise RunFileError(f"a fixture's calls cannot be read: {error}", where=where or None) from error
+        read: Self = _read(cls, data, "a fixture's calls", where)
+        return read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,54 +169,14 @@ class Result:
         return out
 
     @classmethod
-    def of(cls, data: JSON, where: str = "") -> Result:
+    def of(cls, data: JSON, where: str = "") -> Self:
         """The result in a line of a run file. Raises RunFileError; keys of later versions are passed over."""
-        try:
-            known = _known(cls, data)
-            known["grades"] = tuple(GradeRecord(**_known(GradeRecord, grade)) for grade in known.get("grades", ()))
-            known["used"] = tuple((identity, slot, number) for identity, slot, number in known.get("used", ()))
-            known["tags"] = tuple(known.get("tags", ()))
-            miss = known.get("miss")
-            known["miss"] = None if miss is None else MissRecord(**_known(MissRecord, miss))
-            result = cls(**known)
-            _check_types(result)
-            return result
-        except (KeyError, TypeError, ValueError) as error:
-            told = f"a result cannot be read: {type(error).__name__}: {error}"
-            raise RunFileError(told, where=where or None) from error
+        read: Self = _read(cls, data, "a result", where)
+        return read
 
 
-_TEXTS = (
-    "nodeid",
-    "suite",
-    "failure",
-    "requests",
-    "replies",
-    "recording",
-    "cassette",
-    "baseline",
-    "line",
-    "case_digest",
-)
-_TEXTS_OR_NONE = ("case", "variant", "prompt", "prompt_version", "output", "model")
-_COUNTS = ("sample", "replayed", "recorded", "asked", "unkept", "same", "drifted", "sharing")
-
-
-def _known(cls: type, data: JSON) -> dict[str, JSON]:
-    """The keys of a record that this release knows."""
-    return {one.name: data[one.name] for one in fields(cls) if one.name in data}
-
-
-def _check_types(result: Result) -> None:
-    """Raise TypeError where a value is of another type than a report can rely on."""
-    texts = [getattr(result, name) for name in _TEXTS]
-    texts += [text for name in _TEXTS_OR_NONE if (text := getattr(result, name)) is not None]
-    texts += [text for grade in result.grades for text in (grade.name, grade.reason)]
-    texts += [] if result.miss is None else [result.miss.kind, result.miss.heading, result.miss.change]
-    numbers = [getattr(result, name) for name in _COUNTS] + [grade.score for grade in result.grades]
-    if result.outcome not in get_args(Outcome) or not isinstance(result.usage, Mapping):
-        raise TypeError(f"outcome {result.outcome!r}, usage {result.usage!r}")
-    numbers += result.usage.values()
-    sound = all(one is None or isinstance(one, int | float) for one in numbers)
-    if not sound or not all(isinstance(text, str) for text in texts):
-        raise TypeError("a value is of another type than it should be")
+def _read(kind: Any, data: JSON, what: str, where: str) -> Any:
+    try:
+        return reader(kind)(data)
+    except ValueError as error:
+        raise RunFileError(f"{what} cannot be read: {error}", where=where or None) from error

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from pytest_llm.errors import RunFileError
 from pytest_llm.results.result import FixtureCalls, Result
-from pytest_llm.results.verdict import SuiteRecord, Verdict
+from pytest_llm.results.verdict import SuiteRecord, Verdict, suites_in, verdicts_in
 from pytest_llm.schemas import JSON
 
 VERSION = 1
@@ -145,9 +145,9 @@ def read_run(text: str, where: str = "") -> Run:
 
 def _gated(head: JSON, where: str) -> tuple[tuple[SuiteRecord, ...], tuple[Verdict, ...]]:
     try:
-        return tuple(map(SuiteRecord.of, head.get("suites", ()))), tuple(map(Verdict.of, head.get("verdicts", ())))
-    except (LookupError, TypeError, ValueError, AttributeError) as error:
-        told = f"the suites of the run cannot be read: {type(error).__name__}: {error}"
+        return suites_in(head.get("suites", [])), verdicts_in(head.get("verdicts", []))
+    except ValueError as error:
+        told = f"the suites of the run cannot be read: {error}"
         raise RunFileError(told, where=where, fix=_DAMAGED) from error
 
 

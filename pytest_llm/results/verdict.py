@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Self, get_args
+from typing import Literal, Self
 
 from pytest_llm.results.result import Result
+from pytest_llm.results.typed import reader
 from pytest_llm.schemas import JSON
 
 SuspectState = Literal["broken", "not proven", "unconfirmed", "not provable"]
@@ -43,17 +44,6 @@ class SuiteRecord:
     def json(self) -> dict[str, JSON]:
         """The record as a run file holds it."""
         return {name: getattr(self, name) for name in self.__slots__}
-
-    @classmethod
-    def of(cls, data: JSON) -> SuiteRecord:
-        """The record in a run file. Raises TypeError or KeyError."""
-        known = {name: data[name] for name in cls.__slots__ if name in data}
-        known["primary"] = tuple(known.get("primary", ("outcome",)))
-        known["expect"] = tuple(known.get("expect", ()))
-        record = cls(**known)
-        if not all(isinstance(text, str) for text in (record.baseline, record.name, record.nodeid, *record.primary)):
-            raise TypeError("a suite's names are texts")
-        return record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,20 +159,14 @@ class Verdict:
         out["fix"] = dict(self.fix)
         return out
 
-    @classmethod
-    def of(cls, data: JSON) -> Verdict:
-        """The verdict in a run file. Raises TypeError, KeyError or ValueError."""
-        known = {name: data[name] for name in cls.__slots__ if name in data}
-        if known["kind"] not in get_args(VerdictKind):
-            raise ValueError(f"{known['kind']!r} is no verdict")
-        for name in ("exact", "critical", "improved", "notes", "asked_anew"):
-            known[name] = tuple(known.get(name, ()))
-        known["excluded"] = tuple((case, why) for case, why in known.get("excluded", ()))
-        known["metrics"] = tuple(MetricChange(**_pairs(one, "base", "head", "interval")) for one in known["metrics"])
-        known["suspects"] = tuple(Suspect(**_pairs(one, "base", "head", "confirmed")) for one in known["suspects"])
-        return cls(**known)
+
+def suites_in(data: JSON) -> tuple[SuiteRecord, ...]:
+    """The suites that a run file or a worker tells of. Raises ValueError, in one line, for what is none."""
+    found: tuple[SuiteRecord, ...] = reader(tuple[SuiteRecord, ...])(data)
+    return found
 
 
-def _pairs(data: JSON, *names: str) -> dict[str, JSON]:
-    """JSON has no tuples."""
-    return {name: tuple(value) if name in names and value is not None else value for name, value in data.items()}
+def verdicts_in(data: JSON) -> tuple[Verdict, ...]:
+    """The verdicts that a run file tells of. Raises ValueError, in one line, for what is none."""
+    found: tuple[Verdict, ...] = reader(tuple[Verdict, ...])(data)
+    return found

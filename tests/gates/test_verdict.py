@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from dataclasses import replace
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from pytest_llm.gates.baseline import Baselines
 from pytest_llm.gates.verdict import judge
+from pytest_llm.results import verdicts_in
 
 
 def verdict(base, run, *, head=None, record_of=None, **more):
@@ -387,14 +389,11 @@ suites = st.dictionaries(
 
 @given(suites, st.randoms())
 def test_a_verdict_survives_json_and_does_not_depend_on_the_order(cases, shuffled):
-    from pytest_llm.results import Verdict
 
     base = baseline({key: old for key, (old, _) in cases.items()})
     run = results({key: new for key, (_, new) in cases.items()})
     found = verdict(base, run)
-    import json
-
-    assert Verdict.of(json.loads(json.dumps(found.json))) == found
+    assert verdicts_in(json.loads(json.dumps([found.json]))) == (found,)
     assert verdict(base, shuffled.sample(run, len(run))) == found
 
 

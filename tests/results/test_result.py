@@ -95,24 +95,27 @@ def test_keys_of_later_versions_are_passed_over_inside_too(key):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"grades": 3}, "TypeError"),
-        ({"grades": [{"score": 1}]}, "TypeError"),
-        ({"grades": ["exact"]}, "TypeError"),
-        ({"used": [["3f", "1"]]}, "ValueError"),
-        ({"used": [3]}, "TypeError"),
-        ({"tags": 3}, "TypeError"),
-        ({"miss": {}}, "TypeError"),
+        ({"grades": 3}, "grades: '3' is no list"),
+        ({"grades": [{"score": 1}]}, "grades: 0: name is missing"),
+        ({"grades": ["exact"]}, "grades: 0: 'exact' is no object"),
+        ({"used": [["3f", "1"]]}, "used: 0: 2 values instead of 3"),
+        ({"used": [3]}, "used: 0: '3' is no list"),
+        ({"tags": 3}, "tags: '3' is no list"),
+        ({"miss": {}}, "miss: kind is missing"),
+        ({"usage": {"total": 1.5}}, "usage: total: '1.5' is no whole number"),
+        ({"ended": 1}, "ended: '1' is neither true nor false"),
+        ({"outcome": "fine"}, "outcome: 'fine' is none of passed, failed, ungraded, error"),
     ],
 )
 def test_a_damaged_result_is_refused_with_its_place(change, said):
-    with pytest.raises(RunFileError, match=f"^a result cannot be read: {said}: ") as caught:
+    with pytest.raises(RunFileError, match=f"^a result cannot be read: {said}") as caught:
         Result.of({**FULL.json, **change}, "last-run.jsonl:7")
     assert str(caught.value).endswith("\n  where       last-run.jsonl:7")
 
 
 @pytest.mark.parametrize("data", [None, 3, "nodeid", [], {}, {"nodeid": "a", "suite": "b"}])
 def test_what_is_no_result_at_all_is_refused(data):
-    with pytest.raises(RunFileError, match=r"^a result cannot be read: TypeError: .*\Z"):
+    with pytest.raises(RunFileError, match=r"^a result cannot be read: .*\Z"):
         Result.of(data)
 
 
@@ -120,7 +123,6 @@ def test_what_is_no_result_at_all_is_refused(data):
     "change",
     [
         {"suite": 3},
-        {"outcome": "fine"},
         {"sample": [1]},
         {"usage": None},
         {"usage": {"total_tokens": "x"}},

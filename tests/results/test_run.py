@@ -116,8 +116,8 @@ HEADLESS = f"the run file has no header of a version that this release reads\n  
         ('{"version": 1}\n', f"the run file is cut: 0 of None results\n  where       x.jsonl\n{MENDED}"),
         ("pytest\n", "a line is no JSON: Expecting value: line 1 column 1 (char 0)\n  where       x.jsonl:1\n"),
         (GOOD[:-9], "a line is no JSON: "),
-        (HEAD + LINE + "{}\n", "a result cannot be read: TypeError: "),
-        (HEAD + LINE + "3\n", "a result cannot be read: TypeError: argument of type 'int' is not"),
+        (HEAD + LINE + "{}\n", "a result cannot be read: nodeid is missing\n"),
+        (HEAD + LINE + "3\n", "a result cannot be read: '3' is no object\n"),
         (
             json_report(Run(results=(ONE,))),
             (
