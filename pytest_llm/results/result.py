@@ -172,6 +172,8 @@ class Result:
     def of(cls, data: JSON, where: str = "") -> Self:
         """The result in a line of a run file. Raises RunFileError; keys of later versions are passed over."""
         read: Self = _read(cls, data, "a result", where)
+        if read.sample < 1:
+            raise RunFileError(f"a result cannot be read: sample {read.sample}; the first is 1", where=where or None)
         return read
 
 

@@ -124,6 +124,7 @@ def test_what_is_no_result_at_all_is_refused(data):
     [
         {"suite": 3},
         {"sample": [1]},
+        {"sample": 0},
         {"usage": None},
         {"usage": {"total_tokens": "x"}},
         {"grades": [{"name": "a", "score": ""}]},
