@@ -13,6 +13,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 import warm
+from gate_project import GatedSuite
 from hypothesis import HealthCheck, settings
 from model_server import ModelServer
 
@@ -27,11 +28,12 @@ asyncio_mode = auto
 asyncio_default_fixture_loop_scope = function
 """
 KEYS = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "ANTHROPIC_API_KEY")
+CI = ("CI", "GITHUB_ACTIONS", "GITLAB_CI")
 
 
 @pytest.fixture(autouse=True)
-def _no_keys_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in KEYS:
+def _nothing_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (*KEYS, *CI):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -109,3 +111,9 @@ class Project:
 @pytest.fixture
 def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Project:
     return Project(pytester, monkeypatch)
+
+
+@pytest.fixture
+def suite(project: Project, serve: Callable[..., ModelServer], tmp_path_factory: pytest.TempPathFactory) -> GatedSuite:
+    """A project with one suite for the gate; the first recording of it is shared by the tests of a process."""
+    return GatedSuite(project, serve, tmp_path_factory.getbasetemp() / "gated")

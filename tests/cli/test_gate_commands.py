@@ -4,15 +4,7 @@ from __future__ import annotations
 
 import json
 
-import pytest
-from gate_project import FIRST, PATH, GatedSuite
-
-
-@pytest.fixture
-def suite(project, serve, monkeypatch, tmp_path_factory):
-    for name in ("CI", "GITHUB_ACTIONS", "GITLAB_CI"):
-        monkeypatch.delenv(name, raising=False)
-    return GatedSuite(project, serve, tmp_path_factory.getbasetemp() / "gated")
+from gate_project import FIRST, PATH
 
 
 def test_what_was_accepted_when_and_back_to_it(suite):

@@ -5,16 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from gate_project import FIRST, PATH, GatedSuite
+from gate_project import FIRST, PATH
 
 WORKERS = pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["n0", "n2"])
-
-
-@pytest.fixture
-def suite(project, serve, monkeypatch, tmp_path_factory):
-    for name in ("CI", "GITHUB_ACTIONS", "GITLAB_CI"):
-        monkeypatch.delenv(name, raising=False)
-    return GatedSuite(project, serve, tmp_path_factory.getbasetemp() / "gated")
 
 
 def in_github(monkeypatch, **variables):

@@ -106,10 +106,8 @@ def test_a_ref_that_is_none_and_a_folder_outside_of_git(history, tmp_path):
         _base_of(outside, "main", {})
 
 
-def test_both_sides_of_a_change(history, monkeypatch):
+def test_both_sides_of_a_change(history):
     folder, _ = history
-    for name in ("CI", "GITHUB_ACTIONS", "GITLAB_CI"):
-        monkeypatch.delenv(name, raising=False)
     desk = BaselineFiles(folder).of(PATH)
     assert desk.is_one
     assert desk.base.note == desk.head.note == "change"
@@ -135,8 +133,6 @@ def test_a_project_in_a_folder_of_its_repository(history):
 def test_where_the_base_is_not_known_only_what_has_a_baseline_is_invalid(history, monkeypatch):
     folder, _ = history
     monkeypatch.setenv("CI", "true")
-    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
-    monkeypatch.delenv("GITLAB_CI", raising=False)
     files = BaselineFiles(folder)
     assert "not known" in files.of(PATH).problem
     assert files.of("tests/llm_baselines/test_x/other.json").problem == ""
