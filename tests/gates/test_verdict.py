@@ -140,6 +140,9 @@ def test_no_drop_passes_and_says_what_it_excludes():
         "PASS",
         "not worse: a drop beyond 0.9 points is excluded, the margin is 5",
     )
+    run = results(many("PPP"))
+    assert verdict(baseline(many("PPP")), run, record_of=record(run, margin=0.008)).kind == "INCONCLUSIVE"
+    assert verdict(baseline(many("PPP")), run, record_of=record(run, margin=0.01)).kind == "PASS"
     better = verdict(baseline(many("PFF")), results(many("PPP")))
     assert better.reason == "not worse: any drop is excluded, the margin is 5"
 
@@ -217,6 +220,12 @@ def test_nothing_graded_is_invalid_on_either_side():
     unknown = results(many("PPP", 3))
     found = verdict(baseline(many("PPP", 3)), unknown, record_of=record(unknown, primary=("tone",)))
     assert found.reason == "tone was graded nowhere in the baseline"
+
+
+def test_errors_speak_against_a_pass():
+    run = results({**many("PPP", 90), **many("PPE", 10, 90)})
+    found = verdict(baseline(many("PPP")), run, record_of=record(run, margin=0.03))
+    assert (found.kind, found.metrics[0].head) == ("INCONCLUSIVE", (290, 290))
 
 
 def test_identical_replies_that_could_not_differ_count_once():
@@ -310,6 +319,13 @@ def test_a_suspect_makes_a_pass_inconclusive_until_it_is_confirmed():
     assert convicted.suspects[0].confirmed == (0, 10)
     cleared = verdict(base, [*run, *confirming({"c099": "P" * 9 + "F"})])
     assert (cleared.kind, cleared.suspects[0].state) == ("PASS", "not proven")
+
+
+def test_the_level_of_single_cases_is_split_over_the_suites_too():
+    base = baseline(many("PPP"))
+    run = results({**many("PPP", 99), **many("FFF", 1, 99)})
+    assert verdict(base, run, suites=1).suspects[0].state == "unconfirmed"
+    assert verdict(base, run, suites=4).suspects[0].state == "not provable"
 
 
 def test_what_confirmed_another_prompt_counts_for_nothing():
