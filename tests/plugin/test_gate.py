@@ -323,6 +323,25 @@ def test_a_suite_that_was_renamed_in_a_pull_request_says_from_what(suite, monkey
     found.stdout.fnmatch_lines(["PASS  test_color   the same replies, and the same grades"])
 
 
+def test_a_test_file_that_was_moved_says_so_in_its_baseline(suite, monkeypatch):
+    suite.accepted()
+    suite.repository()
+    suite.git("mv", "test_colour.py", "test_paint.py")
+    for folder in ("cassettes", "llm_baselines"):
+        suite.git("mv", f"{folder}/test_colour", f"{folder}/test_paint")
+    found = suite.run()  # at a desk there is nothing to compare it with
+    assert found.ret == 0
+    in_github(monkeypatch, GITHUB_BASE_REF="main")
+    found = suite.run()
+    assert found.ret == 1
+    found.stdout.fnmatch_lines(["INVALID  its baseline is gone, and with it the gate", "NEW  test_colour*"])
+    path = suite.path / PATH.replace("test_colour/", "test_paint/", 1)
+    path.write_text(path.read_text("utf-8").replace('"suite"', f'"renamed_from": "{PATH}",\n "suite"', 1), "utf-8")
+    found = suite.run()
+    assert found.ret == 0
+    found.stdout.fnmatch_lines(["PASS  test_colour   the same replies, and the same grades"])
+
+
 def test_another_grader_is_another_instrument(suite):
     suite.accepted()
     suite.write(more=", primary='says_yes'")
