@@ -243,8 +243,9 @@ def _without_alarm(record: SuiteRecord, found: Verdict, is_same: bool) -> Verdic
         return replace(found, kind="PASS", reason=improved)
     bounds = [-1.0 if one.at_least is None else one.at_least for one in found.metrics]
     largest = -min(0.0, *bounds)
-    open_ones = [one.case for one in found.suspects if one.state == "unconfirmed"]
-    confirm = {"confirm": CONFIRM} if open_ones else {}
+    open_ones = list(dict.fromkeys(one.case for one in found.suspects if one.state == "unconfirmed"))
+    more = len(open_ones) * len(CONFIRMATIONS)
+    confirm = {"confirm": f"{CONFIRM}        ({more} samples)"} if open_ones else {}
     if largest >= record.margin:
         fix = {**confirm, "plan": f"pytest-llm plan {record.name}"}
         return replace(found, kind="INCONCLUSIVE", reason="no regression shown, none excluded", fix=fix)

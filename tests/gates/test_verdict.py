@@ -313,7 +313,7 @@ def test_a_suspect_makes_a_pass_inconclusive_until_it_is_confirmed():
     base, run = broken_one()
     open_case = verdict(base, run)
     assert (open_case.kind, open_case.reason) == ("INCONCLUSIVE", "1 suspect is not confirmed: c099")
-    assert open_case.fix == {"confirm": "pytest --llm-record --llm-confirm"}
+    assert open_case.fix == {"confirm": "pytest --llm-record --llm-confirm        (10 samples)"}
     convicted = verdict(base, [*run, *confirming({"c099": "F" * 10})])
     assert (convicted.kind, convicted.reason) == ("FAIL", "1 case is broken")
     assert convicted.suspects[0].confirmed == (0, 10)
