@@ -342,6 +342,28 @@ def test_a_test_file_that_was_moved_says_so_in_its_baseline(suite, monkeypatch):
     found.stdout.fnmatch_lines(["PASS  test_colour   the same replies, and the same grades"])
 
 
+def test_the_level_is_split_over_the_suites_that_have_baselines_whether_they_ran_or_not(suite):
+    suite.accepted(samples=1)
+    suite.write("new", samples=1)
+    suite.few_fail(0, 1, 2, 3)  # mid-p 1/32
+    assert suite.run("--llm-record").ret == 1
+    other = suite.path / PATH.replace("test_colour/test_colour", "test_other/test_shape")
+    other.parent.mkdir()
+    other.write_text((suite.path / PATH).read_text("utf-8"), "utf-8")
+    found = suite.run("test_colour.py")
+    assert found.ret == 0
+    found.stdout.fnmatch_lines(["INCONCLUSIVE  test_colour*"])
+
+
+def test_nothing_is_said_of_a_suite_of_which_nothing_was_selected(suite):
+    suite.accepted()
+    suite.project.write("test_other.py", "def test_other(): ...")
+    found = suite.run("-k", "other")
+    assert found.ret == 0
+    found.stdout.no_fnmatch_line("*test_colour   *")
+    assert suite.run("-k", "other", "--llm-baseline=check").ret == 1
+
+
 def test_another_grader_is_another_instrument(suite):
     suite.accepted()
     suite.write(more=", primary='says_yes'")
