@@ -357,7 +357,8 @@ def test_the_level_is_split_over_the_suites_that_have_baselines_whether_they_ran
 
 def test_nothing_is_said_of_a_suite_of_which_nothing_was_selected(suite):
     suite.accepted()
-    suite.project.write("test_other.py", "def test_other(): ...")
+    other = "import pytest\n@pytest.mark.llm(cases=[{'id': 'a', 'inputs': {'x': 1}}])\n"
+    suite.project.write("test_other.py", f"{other}def test_other(llm_case): assert llm_case['x']\n")
     found = suite.run("-k", "other")
     assert found.ret == 0
     found.stdout.no_fnmatch_line("*test_colour   *")

@@ -46,6 +46,15 @@ def test_a_large_suite_may_expect_more_than_inconclusive():
     assert "expect" not in plan_lines(plan(suite(120)))[-1]
 
 
+def test_several_suites_see_less_each():
+    alone, one_of_ten = plan(suite()), plan(suite(), suites=10)
+    assert one_of_ten.alpha == alone.alpha / 10
+    for one, other in zip(alone.reaches, one_of_ten.reaches, strict=True):
+        assert one.fresh < other.fresh
+        assert one.stored < other.stored
+    assert one_of_ten.broken_case < alone.broken_case
+
+
 def test_more_samples_see_smaller_drops():
     reaches = plan(suite()).reaches
     fresh = [one.fresh for one in reaches]
