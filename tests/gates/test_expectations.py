@@ -102,6 +102,10 @@ def test_a_variant_whose_name_pytest_escapes_is_paired():
     assert (found.kind, found.cases) == ("PASS", 40)
 
 
+def test_it_tells_of_which_variants_it_speaks():
+    assert better("few", "none").variants == ("few", "none")
+
+
 def test_nothing_is_better_than_itself():
     with pytest.raises(ValueError, match="'few' cannot be better than itself"):
         better("few", "few")
