@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from pytest_llm.judging import gate_report, verdicts_of
 from pytest_llm.options import settings_of
 from pytest_llm.orphans import beside_used
 from pytest_llm.reports import summary_lines, verdict_text
-from pytest_llm.results import CONFIRMATIONS, FixtureCalls, Result, Run, Verdict, json_report, write_run
+from pytest_llm.results import CONFIRMATIONS, FixtureCalls, Result, Run, SuiteRecord, Verdict, json_report, write_run
 from pytest_llm.scope import COLLECTED, WORKER_OUTPUT, Collected, scope_of
 from pytest_llm.settings import LAST_RUN
 
@@ -22,7 +23,8 @@ from pytest_llm.settings import LAST_RUN
 class Controller:
     """Collects results; under xdist the only half on the controller, without it beside the Session."""
 
-    def __init__(self, config: pytest.Config, skipped: Sequence[str]) -> None:
+    def __init__(self, config: pytest.Config, skipped: Sequence[tuple[str, str, str]]) -> None:
+        """`skipped`: of each such item the cassette, the baseline and its line, as they are heard of."""
         self._config = config
         self._skipped = skipped
         self._settings = settings_of(config)
@@ -46,14 +48,19 @@ class Controller:
     def run(self) -> Run:
         """The run so far."""
         collected = self._config.stash.get(COLLECTED, None)
+        skipped = [cassette for cassette, *_ in self._skipped]
         return Run(
             results=tuple(self._results.values()),
             mode=self._settings.mode,
             fixtures=tuple(self._fixtures.values()),
-            scope=scope_of(self._config, self._settings, collected, len(self._results), self._skipped),
-            records=() if collected is None else collected.suites,
+            scope=scope_of(self._config, self._settings, collected, len(self._results), skipped),
+            records=() if collected is None else tuple(map(self._with_skipped, collected.suites)),
             verdicts=tuple(self._verdicts),
         )
+
+    def _with_skipped(self, suite: SuiteRecord) -> SuiteRecord:
+        lines = (line for _, baseline, line in self._skipped if line and baseline == suite.baseline)
+        return replace(suite, skipped=tuple(sorted(lines)))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:

@@ -17,7 +17,7 @@ FIXTURES_ATTRIBUTE = "pytest_llm_fixtures"
 REPORT_ATTRIBUTE = "pytest_llm"
 """Where a report carries its item's result, as text, because xdist sends texts."""
 SKIPPED_ATTRIBUTE = "pytest_llm_skipped"
-"""Where the report of a skipped item carries the path of its cassette."""
+"""Where the report of a skipped item carries the paths of its cassette and of its baseline, and its line there."""
 
 
 @pytest.hookspec(firstresult=True)

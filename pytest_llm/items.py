@@ -86,6 +86,11 @@ class OpenItem:
     told: int = 0
 
     @property
+    def line(self) -> str:
+        """The item's line in the baseline."""
+        return line_of(self.item, self.draw)
+
+    @property
     def case(self) -> Case:
         """The item's case. Raises MarkerError where the marker has none."""
         if self.draw.case is None:
@@ -231,7 +236,7 @@ class OpenItem:
             recording=recording_digest(exchanges) if exchanges else "",
             single_draw=is_single_draw(exchanges),
             baseline=self.baseline,
-            line=line_of(self.item, draw),
+            line=self.line,
             case_digest=draw.case.digest if draw.case else "",
             cassette=self.recorder.shown,
             used=tuple((one.identity, one.reply.slot, one.reply.number) for one in exchanges),

@@ -154,7 +154,7 @@ def _updated(
         why = _why_not(record, results, before, settings.note)
         if why:
             return replace(blank, reason=f"the baseline is not updated: {why[0]}", fix=why[1])
-        after = succeeded(before, _baseline_of(record, results, settings.note))
+        after = succeeded(before, _with_skipped(_baseline_of(record, results, settings.note), before, record))
         if after != before:
             store.replace(settings.root / record.baseline, write_baseline(after).encode())
     except LlmError as error:
@@ -175,7 +175,7 @@ def _why_not(
 ) -> tuple[str, dict[str, str]] | None:
     """Why these results cannot be accepted, and what helps."""
     drawn = [result for result in results if not result.confirms]
-    if len(drawn) < record.items or record.selected < record.items:
+    if len(drawn) + len(record.skipped) < record.items or record.selected < record.items:
         return f"{len(drawn)} of {record.items} items came to a result", {"run": f"pytest {record.nodeid}"}
     if errors := [result for result in drawn if letters_of(result)["outcome"] == "E"]:
         what = "1 item ended" if len(errors) == 1 else f"{len(errors)} items ended"
@@ -183,6 +183,12 @@ def _why_not(
     if before is not None and not note:
         return "why is not said", {"say it": 'pytest --llm-baseline=update --llm-note "why"'}
     return None
+
+
+def _with_skipped(after: Baseline, before: Baseline | None, record: SuiteRecord) -> Baseline:
+    """The baseline with the lines of skipped cases as they were: nobody has drawn them again."""
+    known = {} if before is None else before.lines
+    return replace(after, lines={**{key: known[key] for key in record.skipped if key in known}, **after.lines})
 
 
 def _baseline_of(record: SuiteRecord, results: Iterable[Result], note: str) -> Baseline:

@@ -178,7 +178,7 @@ class _Ear:
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
-        self._skipped: list[str] = []
+        self._skipped: list[tuple[str, str, str]] = []
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         # What is heard is taken off: pytest keeps every report to the end.
@@ -188,7 +188,7 @@ class _Ear:
         if FIXTURES_ATTRIBUTE in said:
             self._controller.receive_fixtures(said.pop(FIXTURES_ATTRIBUTE))
         if SKIPPED_ATTRIBUTE in said:
-            self._skipped.append(said.pop(SKIPPED_ATTRIBUTE))
+            self._skipped.append(tuple(said.pop(SKIPPED_ATTRIBUTE)))
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self) -> Generator[None, object, object]:

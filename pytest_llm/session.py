@@ -294,7 +294,8 @@ class Session:
         elif error is not None and not opened.failure:
             opened.failure = visible(f"{type(error).__name__}: {error}"[:2000])
         if isinstance(error, pytest.skip.Exception):
-            setattr(report, SKIPPED_ATTRIBUTE, opened.recorder.shown)
+            line = "" if opened.draw.sample in CONFIRMATIONS else opened.line
+            setattr(report, SKIPPED_ATTRIBUTE, [opened.recorder.shown, opened.baseline, line])
         outcome = _settled(report, opened, error)
         if outcome is not None:
             result = opened.result(outcome)

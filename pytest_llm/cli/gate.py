@@ -71,14 +71,15 @@ def merged(runs: Sequence[Run]) -> Run:
         ran[result.baseline] = ran.get(result.baseline, 0) + (not result.confirms)
     for record in (record for run in runs for record in run.records):
         known = records.get(record.baseline, record)
-        records[record.baseline] = replace(record, items=max(record.items, known.items))
+        skipped = record.skipped if known is record else (*known.skipped, *record.skipped)
+        records[record.baseline] = replace(record, items=max(record.items, known.items), skipped=skipped)
     scope = runs[0].scope if len(runs) == 1 else Scope(partial="it is put together from shards")
     return replace(
         runs[0],
         results=tuple(results.values()),
         fixtures=tuple(one for run in runs for one in run.fixtures),
         scope=scope,
-        records=tuple(replace(one, selected=ran.get(path, 0)) for path, one in records.items()),
+        records=tuple(replace(one, selected=ran.get(path, 0) + len(one.skipped)) for path, one in records.items()),
     )
 
 

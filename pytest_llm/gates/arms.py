@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -115,8 +115,8 @@ class Paired:
     confirming: Mapping[str, Sequence[Result]]
 
 
-def paired(baseline: Baseline, results: Iterable[Result]) -> Paired:
-    """The cases of a baseline and of a run's results for the same suite."""
+def paired(baseline: Baseline, results: Iterable[Result], skipped: Container[str] = ()) -> Paired:
+    """The cases of a baseline and of a run's results for the same suite, some of whose cases were skipped."""
     head: dict[str, dict[int, Result]] = {}
     confirming: dict[str, list[Result]] = {}
     for result in results:
@@ -128,7 +128,7 @@ def paired(baseline: Baseline, results: Iterable[Result]) -> Paired:
     base_out = head_out = 0
     for key in sorted({*baseline.lines, *head}):
         line, drawn = baseline.lines.get(key), head.get(key, {})
-        why = _why_excluded(line, drawn)
+        why = _why_excluded(line, drawn, "skipped" if key in skipped else "removed")
         if why or line is None:
             excluded.append((key, why))
             base_out += len(line.requests) if line else 0
@@ -146,12 +146,12 @@ def paired(baseline: Baseline, results: Iterable[Result]) -> Paired:
     )
 
 
-def _why_excluded(line: Line | None, drawn: Mapping[int, Result]) -> str:
+def _why_excluded(line: Line | None, drawn: Mapping[int, Result], gone: str) -> str:
     if line is None:
         return "new"
     if not drawn:
         passed, total = line.grades["outcome"].count("P"), len(line.requests)
-        return f"removed (was {passed}/{total})"
+        return f"{gone} (was {passed}/{total})"
     if any(result.case_digest != line.case for result in drawn.values()):
         return "its inputs or what is expected changed"
     if all(result.outcome == "error" for result in drawn.values()):

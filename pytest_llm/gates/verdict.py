@@ -52,7 +52,7 @@ def judge(
     if found.base is None:
         passed, graded = found.head.outcome if found.head else (0, 0)
         return replace(blank, kind="NEW", reason=f"first baseline in this change: {_rate(passed, graded)}")
-    verdict = _judged(record, found.base, paired(found.base, results), blank, suites)
+    verdict = _judged(record, found.base, paired(found.base, results, record.skipped), blank, suites)
     return _accepted(verdict, found, results)
 
 
@@ -61,7 +61,7 @@ def not_judged(record: SuiteRecord, results: Sequence[Result]) -> str:
     drawn = [letters_of(result)["outcome"] for result in results if not result.confirms]
     if record.selected < record.items:
         return f"{record.selected} of {record.items} items selected"
-    if len(drawn) < record.items:
+    if len(drawn) + len(record.skipped) < record.items:
         return f"{len(drawn)} of {record.items} items came to a result"
     # They are red already.
     errors = drawn.count("E")

@@ -37,6 +37,8 @@ class SuiteRecord:
     #: How many items it has, and how many of them were selected.
     items: int = 0
     selected: int = 0
+    #: The lines of the items that were skipped, an entry an item.
+    skipped: tuple[str, ...] = ()
     #: What it declares of itself as a whole, as JSON.
     expect: tuple[Mapping[str, JSON], ...] = ()
 

@@ -66,6 +66,13 @@ def test_a_part_of_a_suite_is_not_judged_and_invalid_where_a_verdict_was_asked_f
     assert stopped.reason == "36 of 300 items came to a result"
 
 
+def test_skipped_cases_are_left_out_and_named():
+    run = results(many("PPP", 95))
+    gone = tuple(key for key in many("", 5, 95) for _ in range(3))
+    found = verdict(baseline(many("PPP")), run, record_of=record(run, items=300, selected=300, skipped=gone))
+    assert (found.kind, found.excluded[0]) == ("PASS", ("c095", "skipped (was 3/3)"))
+
+
 def test_errors_are_red_by_themselves_and_leave_nothing_to_judge():
     base = baseline(many("PPP", 10))
     run = results({**many("EEE", 2), **many("PPP", 8, 2)})

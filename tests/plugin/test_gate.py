@@ -213,6 +213,44 @@ def test_a_part_is_not_judged(suite):
     assert "llm-gate" not in found.stdout.str()
 
 
+@WORKERS
+def test_a_skipped_case_is_left_out_and_named_and_many_make_it_invalid(suite, workers):
+    suite.accepted()
+    suite.write("new")
+    suite.few_fail()
+    text = (suite.path / "test_colour.py").read_text("utf-8")
+    skip = 'def test_colour(llm_case, llm_response):\n    if llm_case.id in SKIPPED: pytest.skip("slow")\n'
+    text = text.replace("def test_colour(llm_response):", skip)
+    (suite.path / "test_colour.py").write_text(f"SKIPPED = ['c05']\n{text}", "utf-8")
+    found = suite.run("--llm-record", *workers)
+    found.assert_outcomes(passed=24, xfailed=9, skipped=3, failed=1)
+    found.stdout.fnmatch_lines(
+        [
+            "FAIL  worse than the baseline",
+            "  outcome     100.0 % 33/33  →  72.7 % 24/33 *",
+            "  excluded    1: skipped (was 3/3): c05",
+        ]
+    )
+    (suite.path / "test_colour.py").write_text(f"SKIPPED = ['c00', 'c01', 'c02']\n{text}", "utf-8")
+    found = suite.run(*workers)
+    assert found.ret == 1
+    found.stdout.fnmatch_lines(
+        ["INVALID  9 of 36 samples of the baseline are compared with nothing; at most 10 % may be"]
+    )
+
+
+def test_an_update_leaves_the_line_of_a_skipped_case_as_it_was(suite):
+    suite.accepted()
+    before = suite.baseline["cases"]["c05"]
+    text = (suite.path / "test_colour.py").read_text("utf-8").replace('"new"', '"old"')
+    skip = 'def test_colour(llm_case, llm_response):\n    if llm_case.id == "c05": pytest.skip("slow")\n'
+    (suite.path / "test_colour.py").write_text(text.replace("def test_colour(llm_response):", skip), "utf-8")
+    found = suite.run("--llm-baseline=update", "--llm-note", "without one")
+    assert found.ret == 0
+    assert suite.baseline["cases"]["c05"] == before
+    assert suite.baseline["removed"] == {}
+
+
 def test_shards_are_judged_together(suite):
     suite.accepted()
     suite.write("new")
