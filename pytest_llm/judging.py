@@ -154,7 +154,7 @@ def _updated(
         why = _why_not(record, results, before, settings.note)
         if why:
             return replace(blank, reason=f"the baseline is not updated: {why[0]}", fix=why[1])
-        after = succeeded(before, _with_skipped(_baseline_of(record, results, settings.note), before, record))
+        after = succeeded(before, _with_lines_of_skipped(_baseline_of(record, results, settings.note), before, record))
         if after != before:
             store.replace(settings.root / record.baseline, write_baseline(after).encode())
     except LlmError as error:
@@ -185,7 +185,7 @@ def _why_not(
     return None
 
 
-def _with_skipped(after: Baseline, before: Baseline | None, record: SuiteRecord) -> Baseline:
+def _with_lines_of_skipped(after: Baseline, before: Baseline | None, record: SuiteRecord) -> Baseline:
     """The baseline with the lines of skipped cases as they were: nobody has drawn them again."""
     known = {} if before is None else before.lines
     return replace(after, lines={**{key: known[key] for key in record.skipped if key in known}, **after.lines})
