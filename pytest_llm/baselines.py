@@ -16,6 +16,9 @@ from pytest_llm.git import checked, git, paths_of, said_by, text_of
 _DEEPER = {
     "fetch it": "git fetch --unshallow      (GitHub: actions/checkout with fetch-depth: 0; GitLab: GIT_DEPTH: 0)"
 }
+_WHOLE = {
+    "fetch it": "git fetch --refetch origin      (this clone was made with --filter, without the content of files)"
+}
 
 
 @dataclass(slots=True)
@@ -29,6 +32,7 @@ class BaselineFiles:
     _problem: str = ""
     _is_resolved: bool = False
     _known: dict[str, Baselines] = field(default_factory=dict)
+    _in_commit: set[str] | None = None
 
     def of(self, path: str) -> Baselines:
         """The baselines of one suite."""
@@ -49,7 +53,7 @@ class BaselineFiles:
             base = self.in_commit(path)
             if base is None and head is not None and head.renamed_from:
                 base = self.in_commit(head.renamed_from)
-            return Baselines(base=base, head=head)
+            return Baselines(base=base, head=head, commit=self._commit)
         except LlmError as error:
             return Baselines(base=None, head=None, problem=str(error))
 
@@ -64,8 +68,10 @@ class BaselineFiles:
 
     def in_commit(self, path: str) -> Baseline | None:
         """The baseline in the commit that the change began at; None where there is none. Raises BaselineError."""
-        text = self.text_before(path)
-        return None if text is None else read_baseline(text, f"{str(self._commit)[:12]}:{path}")
+        text, where = self.text_before(path), f"{str(self._commit)[:12]}:{path}"
+        if text is None and path in self.paths_in_commit():
+            raise BaselineError("the baseline is in that commit, and git cannot show it", where=where, fix=_WHOLE)
+        return None if text is None else read_baseline(text, where)
 
     def text_before(self, path: str) -> str | None:
         """A file as it was where the change began, at a desk in the last commit; None where it was not."""
@@ -103,6 +109,11 @@ class BaselineFiles:
         """Every baseline in the commit that the change began at."""
         if self.commit is None:
             return set()
+        if self._in_commit is None:
+            self._in_commit = self._listed()
+        return self._in_commit
+
+    def _listed(self) -> set[str]:
         listed = checked(git(self.root, "ls-tree", "-r", "-z", "--name-only", str(self.commit), "--", "."))
         paths = (PurePosixPath(path) for path in paths_of(listed))
         return {str(path) for path in paths if BASELINES in path.parts and path.suffix == ".json"}

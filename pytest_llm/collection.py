@@ -54,6 +54,7 @@ DRAW: pytest.StashKey[Draw] = pytest.StashKey()
 
 BASELINES = "llm_baselines"
 LONGEST_NAME = 80
+DEFAULT_MARGIN = 0.05
 _NOT_ON_WINDOWS = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?\Z", re.IGNORECASE)
 
 
@@ -74,7 +75,7 @@ class Suite:
     validators: Mapping[str | None, Validator | None]
     #: The metrics by which a gate decides, and the largest drop that is no matter, 0..1.
     primary: tuple[str, ...] = ("outcome",)
-    margin: float = 0.05
+    margin: float = DEFAULT_MARGIN
     #: The ids of cases each failure of which fails the run, whatever the gate says.
     critical: frozenset[str] = frozenset()
     #: What is expected of all its items together.
@@ -124,7 +125,7 @@ def suite_of(definition: pytest.Function, fixturenames: Iterable[str], settings:
         record_errors=said.get("record_errors", False),
         validators={name: None if prompt is None else prompt.validator() for name, prompt in prompts.items()},
         primary=_primary(said.get("primary", "outcome")),
-        margin=_margin(said.get("margin", 0.05)),
+        margin=_margin(said.get("margin", DEFAULT_MARGIN)),
         critical=_critical(said.get("critical", ()), cases),
         expect=_expect(said.get("expect", ()), prompts),
     )

@@ -13,7 +13,16 @@ from typing import Any
 import pytest
 
 from pytest_llm.baselines import BaselineFiles
-from pytest_llm.collection import Draw, Suite, baseline_path, cassette_folder, cassette_name, file_slug, line_of
+from pytest_llm.collection import (
+    DEFAULT_MARGIN,
+    Draw,
+    Suite,
+    baseline_path,
+    cassette_folder,
+    cassette_name,
+    file_slug,
+    line_of,
+)
 from pytest_llm.gates.baseline import digest
 from pytest_llm.gates.rules import excuse
 from pytest_llm.results import CONFIRMATIONS, Result, SuiteRecord, Verdict, verdicts_in
@@ -63,7 +72,8 @@ class Gating:
 
         def numbers(draw: Draw) -> Iterable[int]:
             slug = file_slug(draw.case.id) if draw.case else ""
-            is_one = any(file.startswith(slug) for file in files) or any(key.endswith(draw.id) for key in suspects)
+            name = draw.id.encode("unicode_escape").decode()  # as pytest writes it
+            is_one = any(file.startswith(slug) for file in files) or any(key.endswith(name) for key in suspects)
             return CONFIRMATIONS if is_one else ()
 
         return numbers
@@ -173,6 +183,11 @@ def _instrument(suite: Suite) -> dict[str, str]:
     schemas = [None if one is None or one.schema is None else fingerprint(one.schema) for one in suite.prompts.values()]
     if any(schemas):
         found["schema"] = digest(schemas)
+    # What decides is measured by, too; as it mostly is, it goes without saying.
+    if suite.primary != ("outcome",):
+        found["primary="] = digest(sorted(suite.primary))
+    if suite.margin != DEFAULT_MARGIN:
+        found["margin="] = digest(suite.margin)
     return found
 
 

@@ -38,7 +38,11 @@ def verdicts_of(run: Run, files: BaselineFiles, settings: Settings) -> list[Verd
 def _of_gate(
     run: Run, groups: Mapping[str, Sequence[Result]], files: BaselineFiles, settings: Settings
 ) -> Iterator[Verdict]:
-    gated = _gated(run, files)
+    try:
+        gated = _gated(run, files)
+    except LlmError as error:  # git, mostly
+        yield from (_unreadable(record, groups, error) for record in run.records if record.selected)
+        return
     if settings.baseline is None and not gated:
         return
     for record in run.records:
@@ -76,6 +80,12 @@ def _of_expectations(run: Run, groups: Mapping[str, Sequence[Result]]) -> Iterat
                 raise RunFileError(told) from error
 
 
+def _unreadable(record: SuiteRecord, groups: Mapping[str, Sequence[Result]], error: LlmError) -> Verdict:
+    return Verdict.about(
+        record, groups.get(record.baseline, ()), reason=f"which suites have baselines is not known: {error}"
+    )
+
+
 def _unknown(result: Result, settings: Settings) -> Verdict:
     """The verdict on a suite of which only results are known."""
     return Verdict(
@@ -106,7 +116,7 @@ def _difference(results: Iterable[Result], files: BaselineFiles, baseline: str) 
 def _gated(run: Run, files: BaselineFiles) -> set[str]:
     """Every baseline on either side; at a desk nothing is searched where no test that ran has any beside it."""
     folders = {(files.root / one.baseline).parent.parent for one in run.records}
-    if files.commit is None and not any(folder.is_dir() for folder in folders):
+    if files.commit is None and folders and not any(folder.is_dir() for folder in folders):
         return set()
     renamed = {head.renamed_from for one in run.records if (head := files.of(one.baseline).head) is not None}
     return {*files.paths_in_tree(), *files.paths_in_commit()} - renamed
@@ -118,7 +128,10 @@ def _without_test(run: Run, files: BaselineFiles, gated: Iterable[str]) -> Itera
     for path in sorted(set(gated) - here):
         found = files.of(path)
         if found.head is None and not found.problem:
-            reason, fix = "its baseline is gone, and with it the gate", {"restore": f"git checkout HEAD^ -- {path}"}
+            reason, fix = (
+                "its baseline is gone, and with it the gate",
+                {"restore": f"git checkout {found.commit[:12]} -- {path}"},
+            )
         elif not run.scope.partial and any(_is_under(path, folder) for folder in run.scope.folders):
             reason = "no test belongs to this baseline"
             fix = {"or, renamed": f'"renamed_from": "{path}" in the new one', "remove": f"git rm {path}"}

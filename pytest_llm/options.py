@@ -85,6 +85,11 @@ def _check_combination(option: argparse.Namespace, mode: Mode) -> None:
             f"--llm-baseline=update accepts what is recorded, and --llm-{mode} records nothing",
             fix={"write": "pytest --llm-record --llm-baseline=update"},
         )
+    if option.llm_baseline == "update" and option.llm_set:
+        raise OptionError(
+            "--llm-baseline=update accepts the prompt as the code has it, and --llm-set changes it",
+            fix={"write": "the change into the prompt"},
+        )
     if option.llm_budget is not None and mode == "replay":
         raise OptionError(
             "--llm-budget limits what is asked, and a replay asks nothing",

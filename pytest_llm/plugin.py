@@ -198,8 +198,17 @@ class _Ear:
         finally:
             option = self._config.option
             is_over = not (isinstance(sys.exc_info()[1], KeyboardInterrupt) or option.collectonly or option.llm_dry_run)
-            if is_over and (CONTROLLER in self._config.stash or option.llm_baseline == "check"):
+            if is_over and (CONTROLLER in self._config.stash or self._skipped or self._is_asked_for()):
                 self._controller.judge()
+
+    def _is_asked_for(self) -> bool:
+        """Whether there is something to judge though no marked item came to a result: a gate cannot leave unnoticed."""
+        config = self._config
+        if "check" in (config.option.llm_baseline, config.getini("llm_baseline")):
+            return True
+        places = (config.invocation_params.dir / str(one).partition("::")[0] for one in config.args)
+        folders = {config.rootpath, *(place if place.is_dir() else place.parent for place in places)}
+        return config.option.llm_baseline != "off" and any((folder / "llm_baselines").is_dir() for folder in folders)
 
     @property
     def _controller(self) -> Controller:

@@ -293,7 +293,7 @@ class Session:
             report.sections.append(("llm", opened.failure))
         elif error is not None and not opened.failure:
             opened.failure = visible(f"{type(error).__name__}: {error}"[:2000])
-        if isinstance(error, pytest.skip.Exception):
+        if _is_skipped(error, report):
             line = "" if opened.draw.sample in CONFIRMATIONS else opened.line
             setattr(report, SKIPPED_ATTRIBUTE, [opened.recorder.shown, opened.baseline, line])
         outcome = _settled(report, opened, error)
@@ -398,9 +398,15 @@ def _refuse_other_recorders(item: pytest.Function) -> None:
         )
 
 
+def _is_skipped(error: BaseException | None, report: pytest.TestReport) -> bool:
+    """Whether an item was not run by somebody's wish, xfail(run=False) included."""
+    wished = isinstance(error, pytest.xfail.Exception) and report.when == "setup"
+    return wished or isinstance(error, pytest.skip.Exception)
+
+
 def _settled(report: pytest.TestReport, opened: OpenItem, error: BaseException | None) -> Outcome | None:
     """The outcome, on the report that decides it; None on the others, and for an item that was skipped."""
-    if isinstance(error, pytest.skip.Exception):
+    if _is_skipped(error, report):
         return None
     if report.when == "call":
         return "failed" if error is not None and opened.outcome == "passed" else opened.outcome

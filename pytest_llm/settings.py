@@ -26,6 +26,8 @@ BaselineUse = Literal["check", "update", "off"]
 
 STATE_FOLDER = ".pytest_llm"
 LAST_RUN = "last-run.jsonl"
+MOST_SAMPLES = 100
+"""The numbers above are those of samples that confirm a suspicion."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,13 +102,14 @@ def one_mode(record: bool, rerecord: bool, live: bool, verify: bool) -> Mode:
 
 
 def samples_of(text: object, name: str) -> int:
-    """A number of samples. Raises OptionError for anything but a whole number from 1."""
+    """A number of samples. Raises OptionError for anything but a whole number from 1 to MOST_SAMPLES."""
     try:
         number = int(text) if isinstance(text, str | int) and not isinstance(text, bool) else 0
     except ValueError:
         number = 0
-    if number < 1:
-        raise OptionError(f"{name} takes a whole number from 1, not {text!r}", fix={"write": f"{name}=3"})
+    if not 1 <= number <= MOST_SAMPLES:
+        told = f"{name} takes a whole number from 1 to {MOST_SAMPLES}, not {text!r}"
+        raise OptionError(told, fix={"write": f"{name}=3"})
     return number
 
 

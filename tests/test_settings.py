@@ -75,12 +75,12 @@ def test_samples_are_a_whole_number_from_1(text, number):
     assert samples_of(text, "--llm-samples") == number
 
 
-@pytest.mark.parametrize("text", ["0", "-1", "1.5", "", "three", True, 0])
+@pytest.mark.parametrize("text", ["0", "101", "-1", "1.5", "", "three", True, 0])
 def test_other_samples_are_refused(text):
     with pytest.raises(OptionError) as caught:
         samples_of(text, "llm_samples")
     assert str(caught.value) == (
-        f"llm_samples takes a whole number from 1, not {text!r}\n  write       llm_samples=3"
+        f"llm_samples takes a whole number from 1 to 100, not {text!r}\n  write       llm_samples=3"
     )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from pytest_llm.cli.baselines import baselines
 from pytest_llm.cli.place import root
 from pytest_llm.cli.run_files import last_run, run_in
 from pytest_llm.errors import OptionError
+from pytest_llm.gates.verdict import NO_BASELINE
 from pytest_llm.judging import verdicts_of
 from pytest_llm.reports import summary_lines, verdict_text, visible
 from pytest_llm.reports.plan import MOST_ALARMS, self_check_lines
@@ -51,7 +52,9 @@ def gate(chosen: argparse.Namespace) -> int:
         return _self_check(chosen)
     run = merged([run_in(path) for path in chosen.files or [last_run()]])
     settings = Settings(root=root(), baseline="check", baseline_ref=chosen.ref, gate_strict=chosen.strict)
-    verdicts = verdicts_of(run, BaselineFiles(settings.root, settings.baseline_ref), settings)
+    found = verdicts_of(run, BaselineFiles(settings.root, settings.baseline_ref), settings)
+    # A suite without a baseline is not gated; pytest says nothing of it either.
+    verdicts = [one for one in found if one.reason != NO_BASELINE]
     red = [one for one in verdicts if one.is_red or (chosen.strict and one.kind == "INCONCLUSIVE")]
     if chosen.json:
         print(json.dumps({"version": GATE_VERSION, "verdicts": [one.json for one in verdicts]}, indent=1))
@@ -73,13 +76,17 @@ def merged(runs: Sequence[Run]) -> Run:
         known = records.get(record.baseline, record)
         skipped = record.skipped if known is record else (*known.skipped, *record.skipped)
         records[record.baseline] = replace(record, items=max(record.items, known.items), skipped=skipped)
-    scope = runs[0].scope if len(runs) == 1 else Scope(partial="it is put together from shards")
+    whole = tuple(replace(one, selected=ran.get(path, 0) + len(one.skipped)) for path, one in records.items())
+    is_whole = all(one.selected >= one.items for one in whole)
+    folders = tuple(sorted({folder for run in runs for folder in run.scope.folders}))
+    together = Scope(partial="" if is_whole else "a part of it is missing", folders=folders)
+    scope = runs[0].scope if len(runs) == 1 else together
     return replace(
         runs[0],
         results=tuple(results.values()),
         fixtures=tuple(one for run in runs for one in run.fixtures),
         scope=scope,
-        records=tuple(replace(one, selected=ran.get(path, 0) + len(one.skipped)) for path, one in records.items()),
+        records=whole,
     )
 
 

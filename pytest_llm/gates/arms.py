@@ -129,6 +129,8 @@ def paired(baseline: Baseline, results: Iterable[Result], skipped: Container[str
     for key in sorted({*baseline.lines, *head}):
         line, drawn = baseline.lines.get(key), head.get(key, {})
         why = _why_excluded(line, drawn, "skipped" if key in skipped else "removed")
+        if not why and (telling := _without_grade(drawn)):
+            excluded.append((key, telling))  # and counted against the head all the same
         if why or line is None:
             excluded.append((key, why))
             base_out += len(line.requests) if line else 0
@@ -152,11 +154,15 @@ def _why_excluded(line: Line | None, drawn: Mapping[int, Result], gone: str) -> 
     if not drawn:
         passed, total = line.grades["outcome"].count("P"), len(line.requests)
         return f"{gone} (was {passed}/{total})"
-    if any(result.case_digest != line.case for result in drawn.values()):
-        return "its inputs or what is expected changed"
-    if all(result.outcome == "error" for result in drawn.values()):
-        return "error"
-    return "" if any(result.outcome in ("passed", "failed") for result in drawn.values()) else "ungraded"
+    changed = any(result.case_digest != line.case for result in drawn.values())
+    return "its inputs or what is expected changed" if changed else ""
+
+
+def _without_grade(drawn: Mapping[int, Result]) -> str:
+    outcomes = {result.outcome for result in drawn.values()}
+    if outcomes & {"passed", "failed"}:
+        return ""
+    return "error" if outcomes == {"error"} else "ungraded"
 
 
 def once(letters: str, replies: Sequence[str], is_single_draw: bool) -> str:

@@ -150,6 +150,8 @@ class Baselines:
     problem: str = ""
     #: Whether both are one file.
     is_one: bool = False
+    #: Where the base is; "HEAD" at a desk.
+    commit: str = "HEAD"
 
 
 def digest(value: object, length: int = 12) -> str:
@@ -293,9 +295,10 @@ def succeeded(before: Baseline | None, after: Baseline) -> Baseline:
     """
     if before is None:
         return after
-    lines = {
-        key: _with_history(before.lines.get(key) or before.removed.get(key), line) for key, line in after.lines.items()
-    }
+    # Grades of another instrument, or by other code, are no earlier draws.
+    as_before = (before.instrument, before.context) == (after.instrument, after.context)
+    known = {**before.removed, **before.lines} if as_before else {}
+    lines = {key: _with_history(known.get(key), line) for key, line in after.lines.items()}
     removed = {**before.removed, **before.lines}
     passed, graded = before.outcome
     last = Earlier(note=before.note, subject=before.subject, passed=passed, graded=graded)

@@ -64,7 +64,7 @@ def interval(cases: Compared, confidence: float) -> tuple[float, float] | None:
     z = NormalDist().inv_cdf((1 + confidence) / 2)
     se = sqrt(sum(map(_variance, drawn))) / total
     samples = sum(kb for *_, kb in drawn)
-    half = max(z * se, z * z / (samples + z * z))
+    half = max(z * se, z * z / (samples + z * z) * len(drawn) / total)
     return max(-1.0, change - half), min(1.0, change + half)
 
 

@@ -19,10 +19,11 @@ def excuse(result: Result, base: Baseline | None, head: Baseline | None) -> str:
         return ""
     if result.confirms:
         return "it confirms or clears a suspicion: the suite decides"
-    known = [one.lines[result.line] for one in (base, head) if one is not None and result.line in one.lines]
+    lines = [one.lines[result.line] for one in (base, head) if one is not None and result.line in one.lines]
+    known = [line for line in lines if line.case == result.case_digest]
     for line in known:
         if says_the_same(line, result) and line.grades["outcome"][result.sample - 1] == letter:
             return "it did so too when the baseline was accepted"
-    if not known or says_the_same(known[0], result):
+    if not known or says_the_same(known[0], result) or base is None:
         return ""
     return "its replies are not those of the baseline: the suite decides"

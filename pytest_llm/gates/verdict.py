@@ -18,6 +18,7 @@ ALPHA_CASE = 0.01
 MOST_EXCLUDED = 0.1
 
 ACCEPT = {"accept": 'pytest --llm-baseline=update --llm-note "why"'}
+NO_BASELINE = "it has no baseline"
 LOOK = {"look": "pytest-llm review"}
 CONFIRM = "pytest --llm-record --llm-confirm"
 
@@ -35,23 +36,28 @@ def judge(
         return replace(blank, reason=found.problem)
     if found.base is None and found.head is None:
         if asked_for:
-            return replace(blank, reason="it has no baseline", fix={"make one": ACCEPT["accept"]})
+            return replace(blank, reason=NO_BASELINE, fix={"make one": ACCEPT["accept"]})
         return None
     if found.base is not None and found.head is None:
         return replace(
             blank,
             reason="its baseline is gone, and with it the gate",
             fix={
-                "restore": f"git checkout HEAD -- {record.baseline}",
+                "restore": f"git checkout {found.commit[:12]} -- {record.baseline}",
                 "or, renamed": '"renamed_from": "…" in the new one',
             },
         )
     if reason := not_judged(record, results):
         fix = {"run": f"pytest {record.nodeid}"}
         return replace(blank, kind="INVALID" if asked_for else "NOT JUDGED", reason=reason, fix=fix)
-    if found.base is None:
-        passed, graded = found.head.outcome if found.head else (0, 0)
+    if found.base is None and found.head is not None:
+        if not _holds(found.head, results):
+            reason = "the first baseline in this change is not of these replies"
+            return replace(blank, reason=reason, fix={"make it anew": ACCEPT["accept"]})
+        passed, graded = found.head.outcome
         return replace(blank, kind="NEW", reason=f"first baseline in this change: {_rate(passed, graded)}")
+    if found.base is None:
+        return None
     verdict = _judged(record, found.base, paired(found.base, results, record.skipped), blank, suites)
     return _accepted(verdict, found, results)
 
@@ -126,8 +132,13 @@ def _why_invalid(record: SuiteRecord, base: Baseline, pairs: Paired) -> tuple[st
     for metric in record.primary:
         sides = [case.grades(metric) for case in pairs.cases]
         for name, letters in (("the baseline", [a for a, _ in sides]), ("this run", [b for _, b in sides])):
-            if not set("".join(letters)) & set("PF"):
+            given = "".join(letters)
+            graded_ones = given.count("P") + given.count("F")
+            if not graded_ones:
                 return f"{metric} was graded nowhere in {name}", {"see": "pytest -rf", **ACCEPT}
+            if len(given) - graded_ones > MOST_EXCLUDED * len(given):
+                told = f"{metric} was graded in {graded_ones} of {len(given)} samples of {name}; nine in ten have to be"
+                return told, {"see": "pytest -rf", **ACCEPT}
     for name, out, of in zip(("the baseline", "this run"), pairs.left_out, pairs.samples, strict=True):
         if out > MOST_EXCLUDED * of:
             return f"{out} of {of} samples of {name} are compared with nothing; at most 10 % may be", {**ACCEPT}
@@ -138,13 +149,13 @@ def _instrument(before: Mapping[str, str], after: Mapping[str, str]) -> list[str
     """What grades otherwise than it did, in words."""
     told = []
     for name in sorted({*before, *after}):
-        what = "the schema" if name == "schema" else f"grader {name!r}"
+        what = {"schema": "the schema", "primary=": "primary=", "margin=": "margin="}.get(name, f"grader {name!r}")
         if name not in after:
             told.append(f"{what} is gone")
         elif name not in before:
             told.append(f"{what} is new")
         elif before[name] != after[name]:
-            told.append(f"{what} is another" if name == "schema" else f"{what} has other parameters")
+            told.append(f"{what} has other parameters" if what.startswith("grader") else f"{what} is another")
     return told
 
 
@@ -200,16 +211,19 @@ def _counts(metric: str, cases: Sequence[Case], taken: Taken) -> list[tuple[Case
 
 
 def _suspects(record: SuiteRecord, pairs: Paired, alpha: float) -> tuple[Suspect, ...]:
-    found = []
+    found, drawn = [], []
     for metric in record.primary:
         for case, (a, ka, b, kb) in _counts(metric, pairs.cases, "left out"):
             if case.drawn and 2 * a > ka and 2 * b < kb:
                 letters = _confirming(case, metric, pairs.confirming.get(case.key, ()))
-                again = (letters.count("P"), len(letters)) if letters else None
+                graded_ones = letters.count("P") + letters.count("F")
+                again = (letters.count("P"), graded_ones) if graded_ones else None
+                drawn.append(len(letters))
                 found.append(Suspect(case=case.key, metric=metric, base=(a, ka), head=(b, kb), confirmed=again))
     tests = [None if one.confirmed is None else fisher_one_sided(*one.base, *one.confirmed) for one in found]
     return tuple(
-        replace(one, p=p, state=_state(one, p, len(found), alpha)) for one, p in zip(found, holm(tests), strict=True)
+        replace(one, p=p, state=_state(one, p, len(found), alpha, fresh))
+        for one, p, fresh in zip(found, holm(tests), drawn, strict=True)
     )
 
 
@@ -217,13 +231,13 @@ def _confirming(case: Case, metric: str, results: Sequence[Result]) -> str:
     """The letters of the samples that ask what the case asks now; one of the first samples tells what that is."""
     asked = {result.requests for result in case.head.values()}
     same = [one for one in results if one.requests in asked]
-    return "".join(letter for one in same if (letter := letters_of(one).get(metric, "E")) in "PF")
+    return "".join(letters_of(one).get(metric, "E") for one in same)
 
 
-def _state(one: Suspect, p: float | None, family: int, alpha: float) -> SuspectState:
+def _state(one: Suspect, p: float | None, family: int, alpha: float, fresh: int) -> SuspectState:
     if p is not None and p <= alpha:
         return "broken"
-    if one.confirmed is not None and one.confirmed[1] >= len(CONFIRMATIONS):
+    if fresh >= len(CONFIRMATIONS):
         return "not proven"
     best = fisher_one_sided(*one.base, 0, len(CONFIRMATIONS))
     return "unconfirmed" if best is not None and best * family <= alpha else "not provable"
@@ -239,6 +253,8 @@ def _other_words(case: Case) -> bool:
 def _without_alarm(record: SuiteRecord, found: Verdict, is_same: bool) -> Verdict:
     if is_same:
         same = "the same replies, and the same grades"
+        if found.excluded:
+            same += ", in the cases that can be compared"
         improved = f"the same replies; {len(found.improved)} improved" if found.improved else same
         return replace(found, kind="PASS", reason=improved)
     bounds = [-1.0 if one.at_least is None else one.at_least for one in found.metrics]
@@ -271,7 +287,8 @@ def _accepted(verdict: Verdict, found: Baselines, results: Sequence[Result]) -> 
         edited = f"the baseline is edited in this change: version {base.version} → {head.version}"
         verdict = replace(verdict, notes=(*verdict.notes, edited))
     acceptable = verdict.kind == "FAIL" or (verdict.kind == "INVALID" and "accept" in verdict.fix)
-    if acceptable and head.note and head.note != base.note and _holds(head, results):
+    is_new = head.note != base.note or head.version > base.version
+    if acceptable and head.note and is_new and _holds(head, results):
         return replace(verdict, accepted=head.note)
     return verdict
 

@@ -162,6 +162,14 @@ def test_another_draw_of_the_same_requests_adds_to_the_history_up_to_twenty():
     assert succeeded(now, replace(now, note="x")).lines["a"] == now.lines["a"]
 
 
+def test_grades_of_another_instrument_are_no_earlier_draws():
+    lenient = baseline({"a": line("PPP")})
+    strict = replace(baseline({"a": line("FFF", draw=2)}), instrument={"schema": "stricter"})
+    assert succeeded(lenient, strict).lines["a"].history == {}
+    edited = replace(baseline({"a": line("FFF", draw=2)}), context="other code")
+    assert succeeded(lenient, edited).lines["a"].history == {}
+
+
 def test_only_what_was_drawn_again_becomes_history():
     base = line("PFP")
     more = replace(line("PFPPP"), recordings=(*base.recordings, "x", "y"))

@@ -37,6 +37,8 @@ def test_with_other_replies_the_suite_decides():
 def test_what_nobody_else_judges_fails_by_itself():
     assert excuse(item("F"), None, None) == ""
     assert excuse(replace(item("F"), line="other"), BASE, BASE) == ""
+    assert excuse(replace(item("F"), case_digest="edited"), BASE, BASE) == ""
+    assert excuse(item("F", prompt="newer"), None, BASE) == ""
     assert excuse(replace(item("F"), critical=True), BASE, BASE) == ""
     assert excuse(item("E"), BASE, BASE) == ""
     assert excuse(item("P"), BASE, BASE) == ""

@@ -11,7 +11,7 @@ from gate_samples import baseline, confirming, graded, line, record, results
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llm.gates.baseline import Baselines
+from pytest_llm.gates.baseline import Baselines, Earlier
 from pytest_llm.gates.verdict import judge
 from pytest_llm.results import verdicts_in
 
@@ -36,8 +36,13 @@ def test_without_any_baseline_nothing_is_gated_unless_a_verdict_was_asked_for():
 
 
 def test_a_first_baseline_is_new():
-    found = judge(record([]), [], Baselines(base=None, head=baseline(many("PPF"))))
+    run = results(many("PPF"), prompt="old")
+    found = judge(record(run), run, Baselines(base=None, head=baseline(many("PPF"))))
     assert (found.kind, found.reason) == ("NEW", "first baseline in this change: 200/300 passed")
+    others = results(many("FFF"), prompt="new")
+    found = judge(record(others), others, Baselines(base=None, head=baseline(many("PPF"))))
+    assert (found.kind, found.reason) == ("INVALID", "the first baseline in this change is not of these replies")
+    assert judge(record(run), run, Baselines(base=None, head=None)) is None
 
 
 def test_a_gate_that_was_removed_is_invalid():
@@ -215,18 +220,54 @@ def test_more_than_ten_per_cent_left_out_is_invalid():
     found = verdict(baseline(many("PPP")), results(cases))
     assert (found.kind, found.reason) == (
         "INVALID",
-        "40 of 300 samples of this run are compared with nothing; at most 10 % may be",
+        "outcome was graded in 260 of 300 samples of this run; nine in ten have to be",
     )
+    fewer = verdict(baseline(many("PPP")), results(many("PPP", 80)))
+    assert fewer.reason == "60 of 300 samples of the baseline are compared with nothing; at most 10 % may be"
 
 
 def test_nothing_graded_is_invalid_on_either_side():
     graded_nowhere = verdict(baseline(many("PPP", 3)), results(many("UUU", 3)))
-    assert (graded_nowhere.kind, graded_nowhere.reason) == ("INVALID", "no case is on both sides")
+    assert (graded_nowhere.kind, graded_nowhere.reason) == ("INVALID", "outcome was graded nowhere in this run")
+    assert verdict(baseline(many("PPP", 3)), results(many("PPP", 3, 3))).reason == "no case is on both sides"
     base = verdict(baseline(many("UUU", 3)), results(many("PPP", 3)))
     assert (base.kind, base.reason) == ("INVALID", "outcome was graded nowhere in the baseline")
     unknown = results(many("PPP", 3))
     found = verdict(baseline(many("PPP", 3)), unknown, record_of=record(unknown, primary=("tone",)))
     assert found.reason == "tone was graded nowhere in the baseline"
+
+
+def test_cases_without_any_grade_are_named_and_speak_against_a_pass():
+    """With one sample a case, ungraded ones would otherwise never count."""
+    run = results({**many("P", 273), **many("U", 27, 273)})
+    found = verdict(baseline(many("P", 300)), run)
+    assert (found.kind, found.metrics[0].head) == ("INCONCLUSIVE", (273, 273))
+    assert found.metrics[0].at_least < -0.09
+    assert found.excluded[0] == ("c273", "ungraded")
+
+
+def test_a_metric_that_was_given_only_where_all_went_well_is_invalid():
+    fine = [graded(one, tone=True) for one in results(many("PPP", 5))]
+    run = [*fine, *results(many("FFF", 15, 5))]
+    base = {key: line("PPP", grades={"outcome": "PPP", "tone": "PPP"}) for key in many("", 20)}
+    found = verdict(baseline(base), run, record_of=record(run, primary=("tone",)))
+    assert (found.kind, found.reason) == (
+        "INVALID",
+        "tone was graded in 15 of 60 samples of this run; nine in ten have to be",
+    )
+
+
+def test_what_was_drawn_anew_in_one_case_moves_the_suite_by_one_case_at_most():
+    run = [*results(many("PPP", 99), prompt="old"), *results({"c099": "PPP"})]
+    found = verdict(baseline(many("PPP")), run)
+    assert found.kind == "PASS"
+    assert found.metrics[0].interval[0] > -0.01
+
+
+def test_a_confirmation_that_could_not_be_graded_throughout_is_not_asked_for_again():
+    base, run = broken_one()
+    found = verdict(base, [*run, *confirming({"c099": "PPPPPPPPPU"})])
+    assert (found.kind, found.suspects[0].state, found.suspects[0].confirmed) == ("PASS", "not proven", (9, 9))
 
 
 def test_errors_speak_against_a_pass():
@@ -379,6 +420,8 @@ def test_a_new_note_over_exactly_these_replies_accepts():
     assert (found.kind, found.accepted, found.is_red) == ("FAIL", "shorter, on purpose", False)
     assert any("edited in this change" in note for note in found.notes)
     assert verdict(base, run, head=replace(head, note="first")).is_red
+    again = replace(head, note="first", earlier=(Earlier(note="first", subject="x", passed=1, graded=1),))
+    assert verdict(base, run, head=again).accepted == "first"
     assert verdict(base, run, head=replace(head, note="")).is_red
     other = replace(head, lines={**head.lines, "c000": line("PPP", prompt="newer")})
     assert verdict(base, run, head=other).is_red

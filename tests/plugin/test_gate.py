@@ -88,7 +88,7 @@ def test_a_pull_request_cannot_pass_by_editing_its_own_baseline(suite, monkeypat
             "*the baseline is edited in this change: version 1 → 2",
         ]
     )
-    suite.edit_baseline('"note": "on purpose"', '"note": "first"')
+    suite.edit_baseline('"note": "on purpose"', '"note": ""')
     assert suite.run(*workers).ret == 1  # the same results without a reason of their own
     (suite.path / PATH).unlink()
     found = suite.run(*workers)
@@ -269,6 +269,32 @@ def test_shards_are_judged_together(suite):
     assert found.ret == 1
     found.stdout.fnmatch_lines(["INVALID  12 of 36 items selected"])
 
+    orphan = suite.path / PATH.replace("test_colour/test_colour", "test_gone/test_gone")
+    orphan.parent.mkdir()
+    orphan.write_text((suite.path / PATH).read_text("utf-8"), "utf-8")
+    found = suite.project.command("gate", "shard-0.jsonl", "shard-1.jsonl")
+    found.stdout.fnmatch_lines(["INVALID  no test belongs to this baseline"])
+
+
+def test_the_command_says_nothing_of_suites_that_are_not_gated(suite):
+    suite.write()
+    suite.run("--llm-record").assert_outcomes(passed=36)
+    found = suite.project.command("gate")
+    assert found.ret == 0
+    found.stdout.no_fnmatch_line("*INVALID*")
+
+
+def test_suspects_with_names_that_pytest_escapes_are_confirmed(suite):
+    suite.write(samples=5)
+    text = (suite.path / "test_colour.py").read_text("utf-8").replace('f"c{n:02}"', 'f"é{n:02}"')
+    (suite.path / "test_colour.py").write_text(text, "utf-8")
+    suite.run("--llm-record", *FIRST)
+    suite.few_fail(1)
+    (suite.path / "test_colour.py").write_text(text.replace('"old"', '"new"'), "utf-8")
+    suite.run("--llm-record")
+    found = suite.run("--llm-record", "--llm-confirm")
+    found.stdout.fnmatch_lines(["*60 exchanges replayed, 10 recorded*"])
+
 
 # -- accepting ------------------------------------------------------------------------------------------------------
 
@@ -401,17 +427,72 @@ def test_nothing_is_said_of_a_suite_of_which_nothing_was_selected(suite):
     assert found.ret == 0
     found.stdout.no_fnmatch_line("*test_colour   *")
     assert suite.run("-k", "other", "--llm-baseline=check").ret == 1
+    (suite.path / "pytest.ini").write_text("[pytest]\nllm_baseline = check\n", "utf-8")
+    assert suite.run("-k", "other").ret == 1
+
+
+def test_a_first_baseline_that_is_not_of_the_replies_is_invalid(suite, monkeypatch):
+    suite.write()
+    suite.repository()
+    suite.run("--llm-record", *FIRST)
+    suite.commit("a baseline")
+    suite.few_fail()
+    suite.write("new")
+    in_github(monkeypatch, GITHUB_BASE_REF="main")
+    found = suite.run("--llm-record")
+    found.assert_outcomes(passed=27, failed=10)
+    found.stdout.fnmatch_lines(["INVALID  the first baseline in this change is not of these replies"])
+
+
+def test_a_gate_does_not_leave_unnoticed_where_nothing_of_it_runs(suite):
+    suite.accepted()
+    suite.project.write("test_plain.py", "def test_plain(): ...")
+    text = (suite.path / "test_colour.py").read_text("utf-8")
+    for skipping in ("skip", "xfail(run=False)"):
+        edited = text.replace("@pytest.mark.llm", f"@pytest.mark.{skipping}\n@pytest.mark.llm")
+        (suite.path / "test_colour.py").write_text(edited, "utf-8")
+        found = suite.run()
+        assert found.ret == 1
+        found.stdout.fnmatch_lines(["INVALID  no case is on both sides"])
+    (suite.path / "test_colour.py").unlink()
+    found = suite.run()
+    assert found.ret == 1
+    found.stdout.fnmatch_lines(["INVALID  no test belongs to this baseline"])
+
+
+def test_a_clone_without_the_content_of_files_is_told_how_to_get_it(suite, monkeypatch, tmp_path):
+    suite.accepted()
+    suite.repository()
+    suite.write("new")
+    suite.few_fail(*range(12))
+    suite.run("--llm-record", "--llm-baseline=update", "--llm-note", "worse")
+    suite.commit("a change that accepts itself")
+    suite.git("config", "uploadpack.allowFilter", "true")
+    clone = tmp_path / "clone"
+    suite.git("clone", "-q", "--filter=blob:none", f"file://{suite.path}", str(clone))
+    suite.project.pytester.chdir()
+    monkeypatch.chdir(clone)
+    in_github(monkeypatch, GITHUB_BASE_REF="main")
+    suite.git("-C", str(clone), "update-ref", "refs/remotes/origin/main", "HEAD~1")
+    found = suite.project.pytester.runpytest_subprocess("--rootdir", str(clone), str(clone))
+    assert found.ret == 1
+    found.stdout.fnmatch_lines(["INVALID  the baseline is in that commit, and git cannot show it*"])
 
 
 def test_another_grader_is_another_instrument(suite):
-    suite.accepted()
-    suite.write(more=", primary='says_yes'")
+    suite.accepted(more=", primary='says_yes'")
     assert suite.run().ret == 0
     text = (suite.path / "test_colour.py").read_text("utf-8")
     (suite.path / "test_colour.py").write_text(text.replace("says_yes", "agrees"), "utf-8")
     found = suite.run()
     assert found.ret == 1
-    found.stdout.fnmatch_lines(["INVALID  the instrument changed: grader 'agrees' is new, grader 'says_yes' is gone"])
+    found.stdout.fnmatch_lines(
+        ["INVALID  the instrument changed: grader 'agrees' is new, primary= is another, grader 'says_yes' is gone"]
+    )
+    suite.write(more=", margin=0.5")
+    found = suite.run()
+    assert found.ret == 1
+    found.stdout.fnmatch_lines(["INVALID  the instrument changed: margin= is new, primary= is gone"])
 
 
 def test_a_metric_that_nobody_gave_is_red(suite):

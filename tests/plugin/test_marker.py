@@ -45,7 +45,7 @@ def refused(result, *lines):
             "*cases[[]0[]], case 'a': unknown template variable: 'q' is undefined",
         ),
         ("ask", "*no cases= in the marker: unknown template variable*"),
-        ("ask, cases=[{'q': 'x'}], samples=0", "samples takes a whole number from 1, not 0"),
+        ("ask, cases=[{'q': 'x'}], samples=0", "samples takes a whole number from 1 to 100, not 0"),
         ("ask, cases=[{'q': 'x'}], graders=[3]", "a grader is callable, not 3"),
         ("ask, cases=[{'q': 'x'}], schema='text'", "*text*"),
         ("ask, cases=[{'q': 'x'}], schema={'type': 'strange'}", "*strange*"),

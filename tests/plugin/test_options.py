@@ -63,8 +63,8 @@ def test_recording_options_exclude_each_other(project, counting):
 @pytest.mark.parametrize(
     ("option", "line"),
     [
-        ("--llm-samples=many", "*--llm-samples takes a whole number from 1, not 'many'*"),
-        ("--llm-samples=0", "*--llm-samples takes a whole number from 1, not '0'*"),
+        ("--llm-samples=many", "*--llm-samples takes a whole number from 1 to 100, not 'many'*"),
+        ("--llm-samples=0", "*--llm-samples takes a whole number from 1 to 100, not '0'*"),
         ("--llm-set=temperature", "*--llm-set takes KEY=VALUE, not 'temperature'*"),
         ("--llm-set=schema=x", "*--llm-set schema=… cannot be said on a command line*"),
     ],
@@ -125,7 +125,7 @@ def test_samples_come_from_command_line_marker_and_ini_in_this_order(project, co
     assert collected("-o", "llm_samples=2") == 6
     assert collected("--llm-samples=1") == 2
     result = project.run("-o", "llm_samples=none")
-    result.stderr.fnmatch_lines(["*llm_samples takes a whole number from 1, not 'none'*"])
+    result.stderr.fnmatch_lines(["*llm_samples takes a whole number from 1 to 100, not 'none'*"])
 
 
 def test_a_client_of_the_projects_own_is_asked_for_by_a_hook(project, counting):
