@@ -34,11 +34,10 @@ def judge(
     blank = Verdict.about(record, results)
     if found.problem:
         return replace(blank, reason=found.problem)
-    if found.base is None and found.head is None:
-        if asked_for:
-            return replace(blank, reason=NO_BASELINE, fix={"make one": ACCEPT["accept"]})
-        return None
-    if found.base is not None and found.head is None:
+    base, head = found.base, found.head
+    if base is None and head is None:
+        return replace(blank, reason=NO_BASELINE, fix={"make one": ACCEPT["accept"]}) if asked_for else None
+    if head is None:
         return replace(
             blank,
             reason="its baseline is gone, and with it the gate",
@@ -50,15 +49,12 @@ def judge(
     if reason := not_judged(record, results):
         fix = {"run": f"pytest {record.nodeid}"}
         return replace(blank, kind="INVALID" if asked_for else "NOT JUDGED", reason=reason, fix=fix)
-    if found.base is None and found.head is not None:
-        if not _holds(found.head, results):
+    if base is None:
+        if not _holds(head, results):
             reason = "the first baseline in this change is not of these replies"
             return replace(blank, reason=reason, fix={"make it anew": ACCEPT["accept"]})
-        passed, graded = found.head.outcome
-        return replace(blank, kind="NEW", reason=f"first baseline in this change: {_rate(passed, graded)}")
-    if found.base is None:
-        return None
-    verdict = _judged(record, found.base, paired(found.base, results, record.skipped), blank, suites)
+        return replace(blank, kind="NEW", reason=f"first baseline in this change: {_rate(*head.outcome)}")
+    verdict = _judged(record, base, paired(base, results, record.skipped), blank, suites)
     return _accepted(verdict, found, results)
 
 
