@@ -84,6 +84,8 @@ class Controller:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Keep the run, and drop from cassettes what a complete re-recording no longer uses."""
+        if not self._results:
+            return  # the last run is that of the last test of ours
         # First the cassettes: what is newer than the run file has changed since.
         for keep in (self._drop_unused, self._write):
             try:

@@ -447,6 +447,10 @@ def test_a_first_baseline_that_is_not_of_the_replies_is_invalid(suite, monkeypat
 def test_a_gate_does_not_leave_unnoticed_where_nothing_of_it_runs(suite):
     suite.accepted()
     suite.project.write("test_plain.py", "def test_plain(): ...")
+    last = suite.path / ".pytest_llm" / "last-run.jsonl"
+    kept = last.read_text("utf-8")
+    suite.run("test_plain.py").assert_outcomes(passed=1)
+    assert last.read_text("utf-8") == kept
     text = (suite.path / "test_colour.py").read_text("utf-8")
     for skipping in ("skip", "xfail(run=False)"):
         edited = text.replace("@pytest.mark.llm", f"@pytest.mark.{skipping}\n@pytest.mark.llm")
