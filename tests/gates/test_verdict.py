@@ -113,6 +113,14 @@ def test_the_same_replies_and_grades_pass_whatever_they_are():
     assert found.metrics[0].interval is found.metrics[0].p is None
 
 
+def test_the_same_replies_speak_only_for_the_cases_that_can_be_compared():
+    run = results(many("PPF", 95), prompt="old")
+    gone = tuple(key for key in many("", 5, 95) for _ in range(3))
+    found = verdict(baseline(many("PPF")), run, record_of=record(run, items=300, selected=300, skipped=gone))
+    told = "the same replies, and the same grades, in the cases that can be compared"
+    assert (found.kind, found.reason) == ("PASS", told)
+
+
 def test_the_same_reply_graded_worse_fails_and_better_is_said():
     base = baseline({"a": "PPP", "b": "PFP"})
     worse = verdict(base, results({"a": "PPF", "b": "PFP"}, prompt="old"))
