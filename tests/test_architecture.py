@@ -29,7 +29,7 @@ STREET = [
     {"prompts"},
     {"calls"},
     {"schemas"},
-    {"settings", "git"},
+    {"settings", "git", "stats"},
     {"errors"},
 ]
 """From the top down: a room imports from lower lines only."""

@@ -13,43 +13,50 @@ if TYPE_CHECKING:
     from pytest_llm.gates.baseline import write_baseline as write_baseline
     from pytest_llm.gates.expectations import better as better
     from pytest_llm.gates.expectations import judge_expectations as judge_expectations
-    from pytest_llm.gates.paired import StratifiedTest as StratifiedTest
-    from pytest_llm.gates.paired import fisher_one_sided as fisher_one_sided
-    from pytest_llm.gates.paired import holm as holm
-    from pytest_llm.gates.paired import mcnemar_midp as mcnemar_midp
-    from pytest_llm.gates.paired import stratified_exact as stratified_exact
-    from pytest_llm.gates.paired import tango_interval as tango_interval
-    from pytest_llm.gates.proportions import clopper_pearson as clopper_pearson
-    from pytest_llm.gates.proportions import pass_at_k as pass_at_k
-    from pytest_llm.gates.proportions import pass_hat_k as pass_hat_k
-    from pytest_llm.gates.proportions import wilson as wilson
-    from pytest_llm.gates.spread import clustered_se as clustered_se
-    from pytest_llm.gates.spread import mde as mde
-    from pytest_llm.gates.spread import within_case_se as within_case_se
-    from pytest_llm.gates.spread import within_case_variance as within_case_variance
     from pytest_llm.gates.verdict import judge as judge
+    from pytest_llm.stats.paired import StratifiedTest as StratifiedTest
+    from pytest_llm.stats.paired import fisher_one_sided as fisher_one_sided
+    from pytest_llm.stats.paired import holm as holm
+    from pytest_llm.stats.paired import mcnemar_exact as mcnemar_exact
+    from pytest_llm.stats.paired import mcnemar_midp as mcnemar_midp
+    from pytest_llm.stats.paired import newcombe_paired as newcombe_paired
+    from pytest_llm.stats.paired import stratified_exact as stratified_exact
+    from pytest_llm.stats.paired import tango_interval as tango_interval
+    from pytest_llm.stats.proportions import clopper_pearson as clopper_pearson
+    from pytest_llm.stats.proportions import pass_at_k as pass_at_k
+    from pytest_llm.stats.proportions import pass_hat_k as pass_hat_k
+    from pytest_llm.stats.proportions import wilson as wilson
+    from pytest_llm.stats.spread import clustered_se as clustered_se
+    from pytest_llm.stats.spread import mde as mde
+    from pytest_llm.stats.spread import within_case_se as within_case_se
+    from pytest_llm.stats.spread import within_case_variance as within_case_variance
 
-_FILES = {
-    "Baseline": "baseline",
+_STATS = {
     "StratifiedTest": "paired",
-    "better": "expectations",
     "clopper_pearson": "proportions",
     "clustered_se": "spread",
     "fisher_one_sided": "paired",
     "holm": "paired",
-    "judge": "verdict",
-    "judge_expectations": "expectations",
+    "mcnemar_exact": "paired",
     "mcnemar_midp": "paired",
     "mde": "spread",
+    "newcombe_paired": "paired",
     "pass_at_k": "proportions",
     "pass_hat_k": "proportions",
-    "read_baseline": "baseline",
     "stratified_exact": "paired",
     "tango_interval": "paired",
     "wilson": "proportions",
     "within_case_se": "spread",
     "within_case_variance": "spread",
-    "write_baseline": "baseline",
+}
+_FILES = {
+    **{name: f"stats.{file}" for name, file in _STATS.items()},
+    "Baseline": "gates.baseline",
+    "better": "gates.expectations",
+    "judge": "gates.verdict",
+    "judge_expectations": "gates.expectations",
+    "read_baseline": "gates.baseline",
+    "write_baseline": "gates.baseline",
 }
 
 
@@ -58,7 +65,7 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    value: object = getattr(import_module(f"{__name__}.{_FILES[name]}"), name)
+    value: object = getattr(import_module(f"pytest_llm.{_FILES[name]}"), name)
     globals()[name] = value
     return value
 

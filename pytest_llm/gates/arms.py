@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pytest_llm.gates.baseline import Baseline, Line
-from pytest_llm.gates.paired import Counts
 from pytest_llm.results import Result
+from pytest_llm.stats.paired import Counts
 
 _LETTERS = {"passed": "P", "failed": "F", "ungraded": "U", "error": "E"}
 

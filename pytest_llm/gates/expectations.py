@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 from pytest_llm.gates.arms import graded, letters_of, once
 from pytest_llm.gates.metric import Compared, blind_spot, metric_change
-from pytest_llm.gates.paired import Counts, stratified_exact
 from pytest_llm.gates.verdict import not_judged
 from pytest_llm.results import Result, SuiteRecord, Verdict
 from pytest_llm.schemas import JSON
+from pytest_llm.stats.paired import Counts, stratified_exact
 
 ALPHA = 0.05
 """False claims of a suite's expectations together, at most, each way."""

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from math import sqrt
 from statistics import NormalDist
 
-from pytest_llm.gates.paired import Counts, stratified_exact, tango_interval
-from pytest_llm.gates.spread import mde, within_case_variance
 from pytest_llm.results import MetricChange
+from pytest_llm.stats.paired import Counts, stratified_exact, tango_interval
+from pytest_llm.stats.spread import mde, within_case_variance
 
 
 @dataclass(frozen=True, slots=True)

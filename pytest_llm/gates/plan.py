@@ -9,11 +9,11 @@ from math import comb
 from statistics import median
 
 from pytest_llm.gates.baseline import Baseline, counts
-from pytest_llm.gates.paired import fisher_one_sided, stratified_exact
-from pytest_llm.gates.proportions import wilson
-from pytest_llm.gates.spread import mde, within_case_variance
 from pytest_llm.gates.verdict import ALPHA_CASE, ALPHA_SUITE
 from pytest_llm.results import CONFIRMATIONS
+from pytest_llm.stats.paired import fisher_one_sided, stratified_exact
+from pytest_llm.stats.proportions import wilson
+from pytest_llm.stats.spread import mde, within_case_variance
 
 POWER = 0.8
 SLIPS = 0.02

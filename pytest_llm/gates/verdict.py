@@ -8,8 +8,8 @@ from dataclasses import replace
 from pytest_llm.gates.arms import Case, Paired, Taken, graded, is_same_draw, letters_of, paired, says_the_same
 from pytest_llm.gates.baseline import Baseline, Baselines
 from pytest_llm.gates.metric import Compared, blind_spot, metric_change
-from pytest_llm.gates.paired import Counts, fisher_one_sided, holm
 from pytest_llm.results import CONFIRMATIONS, MetricChange, Result, SuiteRecord, Suspect, SuspectState, Verdict
+from pytest_llm.stats.paired import Counts, fisher_one_sided, holm
 
 ALPHA_SUITE = 0.04
 ALPHA_CASE = 0.01

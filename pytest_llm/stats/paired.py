@@ -14,6 +14,8 @@ from operator import mul
 from statistics import NormalDist
 from typing import NamedTuple
 
+from pytest_llm.stats.proportions import wilson
+
 Counts = tuple[int, int, int, int]
 """Of one case: passed and all samples of the base, passed and all samples of the head."""
 
@@ -105,6 +107,49 @@ def mcnemar_midp(only_base: int, only_head: int) -> float | None:
         return None
     fewer = min(only_base, only_head)
     return (2 * sum(comb(total, x) for x in range(fewer)) + comb(total, fewer)) / (1 << total)
+
+
+def mcnemar_exact(only_base: int, only_head: int, *, one_sided: bool = False) -> float | None:
+    """Whether two passes of the same cases differ, two-sided; None where none differs.
+
+    The binomial test of the cases that pass on one side only; `one_sided`: whether the head passes more often. Never
+    above its level, and weaker than `mcnemar_midp`. McNemar 1947; Fagerland, Lydersen and Laake 2013.
+    """
+    _check(only_base, only_head)
+    total = only_base + only_head
+    if total == 0:
+        return None
+    fewer = only_base if one_sided else min(only_base, only_head)
+    tail = sum(comb(total, x) for x in range(fewer + 1)) / (1 << total)
+    return tail if one_sided else min(1.0, 2 * tail)
+
+
+def newcombe_paired(
+    both: int, only_base: int, only_head: int, neither: int, confidence: float = 0.95
+) -> tuple[float, float] | None:
+    """The interval of the change of a pass rate (head minus base) over pairs, two-sided; None without pairs.
+
+    From the Wilson intervals of both rates, and how they go together. Newcombe 1998, Statistics in Medicine 17:2635,
+    method 10.
+    """
+    _check(both, only_base, only_head, neither)
+    total = both + only_base + only_head + neither
+    base, head = wilson(both + only_base, total, confidence), wilson(both + only_head, total, confidence)
+    if base is None or head is None:
+        return None
+    base_rate, head_rate = (both + only_base) / total, (both + only_head) / total
+    spread = (both + only_base) * (only_head + neither) * (both + only_head) * (only_base + neither)
+    together = both * neither - only_base * only_head
+    if together > 0:
+        together = max(together - total / 2, 0)
+    phi = together / sqrt(spread) if spread else 0.0
+    change = head_rate - base_rate
+
+    def reach(up: float, down: float) -> float:
+        return sqrt(max(0.0, up * up - 2 * phi * up * down + down * down))
+
+    low = change - reach(head_rate - head[0], base[1] - base_rate)
+    return low, change + reach(head[1] - head_rate, base_rate - base[0])
 
 
 def tango_interval(only_base: int, only_head: int, total: int, confidence: float = 0.95) -> tuple[float, float] | None:
