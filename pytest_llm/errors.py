@@ -77,8 +77,19 @@ class MissingExtra(LlmError):
     """A feature needs an optional dependency that is not installed."""
 
 
+class CorrectionError(LlmError):
+    """A correction cannot be run as asked: a budget, a feedback policy, or nothing to validate by."""
+
+
 class CallFailed(LlmError):
     """The endpoint could not be reached, refused the key, or answered with an error."""
+
+    #: HTTP status of the last try, and the endpoint's own word for the error; None where there was none.
+    status: int | None = None
+    code: str | None = None
+    #: Further tries that were made, and the seconds between them.
+    retries: int = 0
+    waited: float = 0.0
 
 
 class CassetteCorrupt(LlmError):

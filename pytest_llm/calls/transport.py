@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 ATTEMPTS = 3
 LONGEST_WAIT_S = 30.0
 SHORTEST_KEY = 8
+SHORTEST_TIMEOUT_S = 0.001
 RECORDED_LATENCY_HEADER = "pytest-llm-latency-ms"
 """Set on a replayed reply, whose time on the wire is not the model's."""
 
@@ -35,44 +37,60 @@ class Reply:
 
     data: JSON
     latency: float | None
+    #: Tries that got no answer before this one, and the seconds between them.
+    retries: int = 0
+    waited: float = 0.0
 
 
-def send(client: OpenAI, request: Request) -> Reply:
-    """Send a request. Raises CallFailed with the reason and what to do."""
+def send(client: OpenAI, request: Request, *, within: float | None = None) -> Reply:
+    """Send a request, `within` so many seconds with all retries. Raises CallFailed with the reason and what to do."""
     import openai
     from tenacity import Retrying
 
+    until, retrying = _until(within), Retrying(**_policy(within))
     try:
-        for attempt in Retrying(**_policy()):
+        for attempt in retrying:
             with attempt:
-                raw = _resource(client, request).create(**_arguments(request))
+                raw = _resource(client, request, until).create(**_arguments(request))
     except openai.APIError as error:
-        raise failure(error, request, str(client.base_url), client.api_key) from error
+        raise _counted(failure(error, request, str(client.base_url), client.api_key), retrying.statistics) from error
     except (TypeError, ValueError) as error:  # a lone surrogate, NaN, an object: no JSON can hold it
         raise CallFailed(f"the request cannot be sent: {error}", where=f"model {request.model!r}") from error
-    return _reply(raw, request)
+    return _reply(raw, request, retrying.statistics)
 
 
-async def asend(client: AsyncOpenAI, request: Request) -> Reply:
-    """Send a request. Raises CallFailed with the reason and what to do."""
+async def asend(client: AsyncOpenAI, request: Request, *, within: float | None = None) -> Reply:
+    """Send a request, `within` so many seconds with all retries. Raises CallFailed with the reason and what to do."""
     import openai
     from tenacity import AsyncRetrying
 
+    until, retrying = _until(within), AsyncRetrying(**_policy(within))
     try:
-        async for attempt in AsyncRetrying(**_policy()):
+        async for attempt in retrying:
             with attempt:
-                raw = await _resource(client, request).create(**_arguments(request))
+                raw = await _resource(client, request, until).create(**_arguments(request))
     except openai.APIError as error:
-        raise failure(error, request, str(client.base_url), client.api_key) from error
+        raise _counted(failure(error, request, str(client.base_url), client.api_key), retrying.statistics) from error
     except (TypeError, ValueError) as error:  # a lone surrogate, NaN, an object: no JSON can hold it
         raise CallFailed(f"the request cannot be sent: {error}", where=f"model {request.model!r}") from error
-    return _reply(raw, request)
+    return _reply(raw, request, retrying.statistics)
 
 
-def _resource(client: Any, request: Request) -> Any:
+def _until(within: float | None) -> float | None:
+    """The end, by the monotonic clock."""
+    return None if within is None else time.monotonic() + within
+
+
+def _resource(client: Any, request: Request, until: float | None) -> Any:
     """The SDK's method group; raw, so that what is parsed here are the bytes that a cassette holds."""
-    client = client.with_options(max_retries=0)
+    limit = {} if until is None else {"timeout": max(SHORTEST_TIMEOUT_S, until - time.monotonic())}
+    client = client.with_options(max_retries=0, **limit)
     return (client.chat.completions if request.api == "chat" else client.responses).with_raw_response
+
+
+def _counted(failed: CallFailed, statistics: Mapping[str, Any]) -> CallFailed:
+    failed.retries, failed.waited = statistics["attempt_number"] - 1, float(statistics["idle_for"])
+    return failed
 
 
 def _arguments(request: Request) -> dict[str, JSON]:
@@ -82,7 +100,7 @@ def _arguments(request: Request) -> dict[str, JSON]:
     return {**named, "extra_body": {name: value for name, value in request.body.items() if name not in named}}
 
 
-def _reply(raw: Any, request: Request) -> Reply:
+def _reply(raw: Any, request: Request, statistics: Mapping[str, Any]) -> Reply:
     http = raw.http_response
     try:
         data = json.loads(http.content)
@@ -93,14 +111,20 @@ def _reply(raw: Any, request: Request) -> Reply:
             fix={"check": "that base_url ends in the API's root, as in http://127.0.0.1:8080/v1"},
         ) from error
     recorded = http.headers.get(RECORDED_LATENCY_HEADER)
-    return Reply(data=data, latency=http.elapsed.total_seconds() if recorded is None else int(recorded) / 1000)
+    return Reply(
+        data=data,
+        latency=http.elapsed.total_seconds() if recorded is None else int(recorded) / 1000,
+        retries=statistics["attempt_number"] - 1,
+        waited=float(statistics["idle_for"]),
+    )
 
 
-def _policy() -> dict[str, Any]:
-    from tenacity import retry_if_exception, stop_after_attempt
+def _policy(within: float | None) -> dict[str, Any]:
+    from tenacity import retry_if_exception, stop_after_attempt, stop_before_delay
 
+    stop = stop_after_attempt(ATTEMPTS)
     return {
-        "stop": stop_after_attempt(ATTEMPTS),
+        "stop": stop if within is None else stop | stop_before_delay(within),
         "retry": retry_if_exception(_is_transient),
         "wait": _wait,
         "reraise": True,
@@ -132,20 +156,9 @@ def failure(error: Exception, request: Request, base_url: str, key: str) -> Call
 
     where = f"{base_url}, model {request.model!r}"
     if isinstance(error, openai.APIStatusError):
-        said = _said(error)
-        if error.status_code in {401, 403}:
-            return CallFailed(
-                f"the endpoint refused the key ({error.status_code}): {said}",
-                where=where,
-                fix={"set": "OPENAI_API_KEY, or what Prompt(api_key_env=…) names, to a key of this endpoint"},
-            )
-        if error.status_code == 404:
-            return CallFailed(
-                f"the endpoint knows no such model or path (404): {said}",
-                where=where,
-                fix={"check": "Prompt(model=…), and that base_url ends in the API's root, as in …/v1"},
-            )
-        return CallFailed(f"the endpoint answered {error.status_code}: {said}", where=where)
+        failed = _refusal_of(error, where)
+        failed.status, failed.code = error.status_code, _code(error)
+        return failed
     cause = error.__cause__ or error
     said = str(cause)
     if len(key.strip()) >= SHORTEST_KEY:  # the HTTP library tells a key that no header can hold
@@ -155,6 +168,30 @@ def failure(error: Exception, request: Request, base_url: str, key: str) -> Call
         where=where,
         fix={"check": "that the server runs; the address is Prompt(base_url=…), ini llm_base_url or OPENAI_BASE_URL"},
     )
+
+
+def _refusal_of(error: Any, where: str) -> CallFailed:
+    """What an endpoint's error reply says, and what to do about it."""
+    said = _said(error)
+    if error.status_code in {401, 403}:
+        return CallFailed(
+            f"the endpoint refused the key ({error.status_code}): {said}",
+            where=where,
+            fix={"set": "OPENAI_API_KEY, or what Prompt(api_key_env=…) names, to a key of this endpoint"},
+        )
+    if error.status_code == 404:
+        return CallFailed(
+            f"the endpoint knows no such model or path (404): {said}",
+            where=where,
+            fix={"check": "Prompt(model=…), and that base_url ends in the API's root, as in …/v1"},
+        )
+    return CallFailed(f"the endpoint answered {error.status_code}: {said}", where=where)
+
+
+def _code(error: Any) -> str | None:
+    """The endpoint's word for an error; llama.cpp says it as the type, and has the status as the code."""
+    body = error.body if isinstance(error.body, Mapping) else {}
+    return next((word for word in (body.get("code"), body.get("type")) if isinstance(word, str)), None)
 
 
 def _said(error: Any) -> str:

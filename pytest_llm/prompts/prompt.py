@@ -194,11 +194,16 @@ class Prompt:
         return None if self.schema is None else validator_for(self.schema, leniency=self.leniency)
 
     def conversation(
-        self, inputs: Mapping[str, JSON], *, sample: int = 1, validator: Validator | None = None
+        self,
+        inputs: Mapping[str, JSON],
+        *,
+        sample: int = 1,
+        validator: Validator | None = None,
+        validated: bool = True,
     ) -> Generator[Request, Reply, Response]:
         """The call without I/O: yields each request, is sent its reply, returns the response.
 
-        `validator` is the compiled schema, where the caller keeps one.
+        `validator` is the compiled schema, where the caller keeps one; not `validated`, the response has no report.
         """
         said: list[Message] = []
         turns: list[Response] = []
@@ -210,7 +215,7 @@ class Prompt:
             turn = read_reply(self.api, reply.data, sent=said, answer_after=self.answer_after, latency=reply.latency)
             turns.append(turn)
             said.append(turn.messages[-1])
-        validate = validator or self.validator()
+        validate = (validator or self.validator()) if validated else None
         return replace_fields(
             turns[-1],
             usage=Usage.sum([turn.usage for turn in turns]),
@@ -244,7 +249,7 @@ class Prompt:
         body["messages" if self.api == "chat" else "input"] = [message.wire for message in said]
         body.update(self.parameters)
         if body.get("seed") == "sample":
-            body["seed"] = int(digest([inputs, sample])[:7], 16)
+            body["seed"] = seed_of(inputs, sample)
         if self.tools:
             body["tools"] = list(self.tools)
         if self.send_schema:
@@ -308,6 +313,11 @@ class Prompt:
             return cls(**keywords)
         except (TypeError, ValueError) as error:
             raise PromptError(f"the front matter is no prompt's: {error}", where=str(path)) from error
+
+
+def seed_of(inputs: Mapping[str, JSON], *more: JSON) -> int:
+    """The seed of a draw: the same wherever it is drawn, and another one for everything else."""
+    return int(digest([inputs, *more])[:7], 16)
 
 
 def run(turns: Generator[Request, Reply, Response], send: Any) -> Response:

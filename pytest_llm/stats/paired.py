@@ -139,7 +139,7 @@ def newcombe_paired(
         return None
     base_rate, head_rate = (both + only_base) / total, (both + only_head) / total
     spread = (both + only_base) * (only_head + neither) * (both + only_head) * (only_base + neither)
-    together = both * neither - only_base * only_head
+    together = float(both * neither - only_base * only_head)
     if together > 0:
         together = max(together - total / 2, 0)
     phi = together / sqrt(spread) if spread else 0.0

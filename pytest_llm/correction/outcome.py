@@ -1,0 +1,145 @@
+"""What a reply has to be, and what became of one. PYTEST_DONT_REWRITE"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from pytest_llm.calls import Response, ToolCall
+from pytest_llm.correction.attempt import Outcome
+from pytest_llm.errors import CallFailed, CorrectionError
+from pytest_llm.prompts import Prompt
+from pytest_llm.schemas import JSON, Issue, Report, Validator, described, json_schema_of, validator_for
+
+_OVERFLOW = ("context_length_exceeded", "exceed_context_size_error")
+"""What OpenAI, and llama.cpp, call a conversation that is too long."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What a reply has to be: a text that conforms to the schema, or a call of a tool."""
+
+    name: str
+    #: Of the text; None where every text will do.
+    validate: Validator | None
+    #: Of the arguments, by the name of the tool.
+    tools: Mapping[str, Validator]
+    #: The tools of which one has to be called; none where the model may answer in words.
+    required: tuple[str, ...]
+    form: Literal["json", "tool", "text"]
+
+    def judge(self, response: Response) -> tuple[Outcome, Response]:
+        """What became of a reply, and the reply with its report."""
+        outcome, report = self._ended(response) or self._report(response)
+        return outcome, replace(response, report=report)
+
+    def _ended(self, response: Response) -> tuple[Outcome, Report] | None:
+        """What no feedback can mend."""
+        if response.refusal:
+            return "refusal", _failed(code="other", expected="a reply (the model refused)")
+        if response.finish_reason == "content_filter":
+            return "content_filter", _failed(code="other", expected="a reply (the provider's filter stopped it)")
+        if response.finish_reason == "length":  # even where what came can be read: nobody knows what is missing
+            return "truncated", _failed(code="other", expected="a whole reply (this one was cut at its longest)")
+        return None
+
+    def _report(self, response: Response) -> tuple[Outcome, Report]:
+        if response.tool_calls:
+            return self._of_calls(response.tool_calls)
+        if not response.text.strip():
+            told = "a call of a tool" if self.required else "a reply"
+            return "empty", _failed(code="missing", expected=f"{told} (this one is empty)")
+        if self.required:
+            return "no_tool_call", _failed(code="missing", expected=f"a call of {_one_of(self.required)}")
+        if self.validate is None:
+            return "valid", Report(valid=True, value=response.text)
+        report = self.validate(response.text)
+        return "valid" if report.valid else "invalid", report
+
+    def _of_calls(self, calls: Sequence[ToolCall]) -> tuple[Outcome, Report]:
+        known = self.required or tuple(self.tools)
+        for call in calls:
+            if call.name not in known:
+                expected = f"a call of {_one_of(known)}" if known else "a reply in words: there is no tool"
+                return "wrong_tool", _failed(code="enum", expected=expected, got=described(call.name), allowed=known)
+        reports = [self.tools[call.name](call.arguments_text) for call in calls]
+        if len(reports) == 1:
+            return "valid" if reports[0].valid else "invalid", reports[0]
+        several = Report(
+            valid=all(one.valid for one in reports),
+            value=tuple(one.value for one in reports) if all(one.valid for one in reports) else None,
+            data=[one.data for one in reports],
+            issues=tuple(
+                replace(issue, path=f"/{number}{issue.path}")
+                for number, one in enumerate(reports)
+                for issue in one.issues
+            ),
+        )
+        return "valid" if several.valid else "invalid", several
+
+
+def _failed(
+    *, code: Literal["missing", "enum", "other"], expected: str, got: str | None = None, allowed: Sequence[str] = ()
+) -> Report:
+    issue = Issue(path="", code=code, expected=expected, got=got, allowed=tuple(allowed), source="reply")
+    return Report(valid=False, issues=(issue,))
+
+
+def _one_of(names: Sequence[str]) -> str:
+    shown = ", ".join(f'"{name}"' for name in names)
+    return f"the tool {shown}" if len(names) == 1 else f"one of the tools {shown}"
+
+
+def outcome_of_failure(failed: CallFailed) -> Outcome:
+    """What became of an attempt that got no reply."""
+    return "context_overflow" if failed.status == 400 and failed.code in _OVERFLOW else "transport_error"
+
+
+def target_of(prompt: Prompt, validator: Validator | None = None) -> Target:
+    """What a prompt's replies have to be. Raises CorrectionError where nothing could be wrong with them.
+
+    Where a tool has to be called (`tool_choice`), the prompt's schema is that of its arguments; a tool's own parameters
+    are, where the prompt has none, and where the model may choose. `validator`: the compiled schema, where there is one.
+    """
+    validate = validator or prompt.validator()
+    required = _required(prompt)
+    try:
+        own = {_named(tool): validator_for(_parameters(tool), leniency="strict") for tool in prompt.tools}
+    except (KeyError, TypeError) as error:
+        raise CorrectionError(f"a tool of Prompt {prompt.name!r} has no name: {error}") from error
+    if unknown := [name for name in required if name not in own]:
+        raise CorrectionError(
+            f"Prompt {prompt.name!r} has to call the tool {unknown[0]!r}, which it does not have", instead=list(own)
+        )
+    if validate is not None and required:
+        own = {name: validate for name in own}
+    if validate is None and not own:
+        raise CorrectionError(
+            f"Prompt {prompt.name!r} has neither a schema nor a tool: nothing could be wrong with a reply",
+            fix={"give": "schema= to the prompt, or to llm_retry"},
+        )
+    named = validate.name if validate is not None else f"the parameters of {_one_of(list(own))}"
+    form: Literal["json", "tool", "text"] = "text"
+    if required:
+        form = "tool"
+    elif prompt.schema is not None and prompt.schema is not str and json_schema_of(prompt.schema) is not None:
+        form = "json"
+    return Target(name=named, validate=validate, tools=own, required=required, form=form)
+
+
+def _named(tool: JSON) -> str:
+    return str(tool["function"]["name"] if "function" in tool else tool["name"])
+
+
+def _parameters(tool: JSON) -> dict[str, Any]:
+    inner = tool.get("function", tool)
+    return dict(inner.get("parameters") or {"type": "object"})
+
+
+def _required(prompt: Prompt) -> tuple[str, ...]:
+    """The tools of which one has to be called, by `tool_choice`."""
+    choice = prompt.parameters.get("tool_choice")
+    if choice in ("required", "any"):
+        return tuple(_named(tool) for tool in prompt.tools)
+    return (_named(choice),) if isinstance(choice, Mapping) and ("function" in choice or "name" in choice) else ()

@@ -1,0 +1,274 @@
+"""What is said to a model about a reply that failed: policies, from a failure to the next messages. PYTEST_DONT_REWRITE
+
+A policy is pure: the same failure has the same messages, so that recordings stay valid. It says no number of the
+attempt, for the same reason.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, TypeAlias, cast
+
+from pytest_llm.calls import Api, Message
+from pytest_llm.correction.attempt import Attempt
+from pytest_llm.errors import CorrectionError
+from pytest_llm.schemas import JSON, Issue
+
+if TYPE_CHECKING:
+    from pytest_llm.correction.budget import Budget
+
+Keep = Literal["last", "all"]
+"""What of the attempts before stays in the conversation: the last reply with what was said of it, or all of them."""
+
+Conversation: TypeAlias = Sequence[Message | JSON]
+"""Messages, or what the endpoint takes in their place."""
+
+Policy: TypeAlias = Callable[["FeedbackContext"], Conversation]
+"""From a failure to the whole conversation of the next request. It may have a `name`."""
+
+MOST_FINDINGS = 12
+LONGEST_REPLY = 20_000
+"""Characters of a reply that is shown to the model again."""
+
+_NOTICE = "Your previous reply did not pass automated validation. This notice comes from a program, not from a person."
+_SEE_FIRST = "See the notice on the first call."
+_FILLER = "please look at this part of the reply once more and consider it with care, as a reader would; "
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedbackContext:
+    """What a policy has to go by."""
+
+    api: Api
+    #: The conversation that was sent first.
+    base: tuple[JSON, ...]
+    #: The conversation that brought the reply that failed.
+    sent: tuple[JSON, ...]
+    #: The attempt that failed, and all so far.
+    attempt: Attempt
+    attempts: tuple[Attempt, ...]
+    budget: Budget
+    #: How the model is to answer: "json", "tool" or "text".
+    form: Literal["json", "tool", "text"] = "json"
+
+    @property
+    def issues(self) -> tuple[Issue, ...]:
+        """What is wrong with the reply."""
+        return self.attempt.issues
+
+    def turn(self, text: str, *, keep: Keep = "last") -> list[JSON]:
+        """The conversation, the reply that failed, and a text about it: of a tool's call, as what the tool said."""
+        before = self.base if keep == "last" else self.sent
+        shown = _reply_items(self.api, self.attempt)
+        if shown is None:
+            text = f"{text}\nThe reply was too long to be shown again: {len(self.attempt.shown)} characters."
+            return [*before, {"role": "user", "content": text}]
+        calls = () if self.attempt.response is None else self.attempt.response.tool_calls
+        if not calls:
+            return [*before, *shown, {"role": "user", "content": text}]
+        ids = [call.id or f"call_{number}" for number, call in enumerate(calls)]
+        texts = itertools.chain([text], itertools.repeat(_SEE_FIRST))
+        if self.api == "responses":
+            told = [{"type": "function_call_output", "call_id": one, "output": said} for one, said in zip(ids, texts)]  # noqa: B905 - the texts have no end
+        else:
+            told = [{"role": "tool", "tool_call_id": one, "content": said} for one, said in zip(ids, texts)]  # noqa: B905
+        return [*before, *shown, *told]
+
+
+def _reply_items(api: Api, attempt: Attempt) -> list[JSON] | None:
+    """A reply as the next request repeats it; None where it is too long for that."""
+    response = attempt.response
+    if response is None or len(attempt.shown) > LONGEST_REPLY:
+        return None
+    if api == "responses":
+        raw = response.raw if isinstance(response.raw, dict) else {}
+        return list(raw.get("output", ()))
+    said = response.messages[-1]
+    if not response.tool_calls:
+        return [{"role": "assistant", "content": said.content}]
+    calls = [
+        {
+            "id": call.id or f"call_{number}",
+            "type": "function",
+            "function": {"name": call.name, "arguments": call.arguments_text},
+        }
+        for number, call in enumerate(response.tool_calls)
+    ]
+    return [{"role": "assistant", "content": said.content or None, "tool_calls": calls}]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feedback:
+    """A policy with its name: what the tables of a comparison call it."""
+
+    name: str
+    say: Policy
+    #: Whether it may send the same request again: that is asking again, and no feedback.
+    repeats: bool = False
+    #: The words it is made of: other words are another policy.
+    template: tuple[str, ...] = field(default=())
+
+    def __call__(self, context: FeedbackContext) -> Conversation:
+        """The conversation of the next request."""
+        return self.say(context)
+
+    @property
+    def digest(self) -> str:
+        """12 hex digits over name and words."""
+        return hashlib.sha256(json.dumps([self.name, self.template]).encode()).hexdigest()[:12]
+
+
+def errors(*, limit: int = MOST_FINDINGS, keep: Keep = "last") -> Feedback:
+    """Say what is wrong, finding by finding: where, what was expected, what came. `limit`: how many at most."""
+    _check_limit(limit)
+    name = _name("errors", limit=(limit, MOST_FINDINGS), keep=(keep, "last"))
+    return _feedback(name, lambda context: _lines([issue.line for issue in context.issues], limit), keep)
+
+
+def paths(*, limit: int = MOST_FINDINGS, keep: Keep = "last") -> Feedback:
+    """Say where something is wrong, not what."""
+    _check_limit(limit)
+    name = _name("paths", limit=(limit, MOST_FINDINGS), keep=(keep, "last"))
+    return _feedback(name, lambda context: _lines([_place(issue) for issue in context.issues], limit), keep)
+
+
+def generic(*, keep: Keep = "last") -> Feedback:
+    """Say that the reply failed, and nothing else: what is left of feedback without its content."""
+    return _feedback(_name("generic", keep=(keep, "last")), lambda _: (), keep)
+
+
+def placebo(*, keep: Keep = "last") -> Feedback:
+    """Say as many lines as `errors` does, each as long, and nothing in them: feedback without facts."""
+
+    def lines(context: FeedbackContext) -> Sequence[str]:
+        return _lines([_filler(len(issue.line)) for issue in context.issues], MOST_FINDINGS)
+
+    return _feedback(_name("placebo", keep=(keep, "last")), lines, keep)
+
+
+def resample() -> Feedback:
+    """Ask the same again: the control, without which nobody knows what feedback is worth."""
+    return Feedback(name="resample", say=lambda context: context.base, repeats=True)
+
+
+_BUILT_IN: dict[str, Callable[[], Feedback]] = {
+    "errors": errors,
+    "paths": paths,
+    "generic": generic,
+    "placebo": placebo,
+    "resample": resample,
+}
+
+
+def feedback_of(policy: str | Policy) -> Feedback:
+    """A policy by its name, or any callable from a FeedbackContext to messages. Raises CorrectionError."""
+    if isinstance(policy, Feedback):
+        return policy
+    if isinstance(policy, str):
+        if policy not in _BUILT_IN:
+            raise CorrectionError(f"there is no feedback policy {policy!r}", instead=list(_BUILT_IN))
+        return _BUILT_IN[policy]()
+    if policy in _BUILT_IN.values():
+        name = cast("Callable[..., object]", policy).__name__
+        raise CorrectionError(f"{name} makes a policy, and was not called", fix={"write": f"{name}()"})
+    if not callable(policy):
+        raise CorrectionError(
+            f"a feedback policy is a name or a callable, not {policy!r}", instead=[repr(name) for name in _BUILT_IN]
+        )
+    name = getattr(policy, "name", None) or getattr(policy, "__name__", None) or type(policy).__name__
+    return Feedback(name=str(name), say=policy)
+
+
+def next_conversation(feedback: Feedback, context: FeedbackContext) -> list[JSON]:
+    """What a policy says to a failure, as the endpoint takes it. Raises CorrectionError for a policy that fails."""
+    try:
+        said = list(feedback(context))
+        wire = [one.wire if isinstance(one, Message) else one for one in said]
+        json.dumps(wire)
+    except Exception as error:
+        raise CorrectionError(
+            f"the feedback policy {feedback.name!r} failed: {type(error).__name__}: {error}",
+            fix={"return": "the messages of the next request: context.turn('what is wrong')"},
+        ) from error
+    if not wire or not all(isinstance(one, dict) for one in wire):
+        raise CorrectionError(
+            f"the feedback policy {feedback.name!r} returned no messages: {wire!r:.80}",
+            fix={"return": "the messages of the next request: context.turn('what is wrong')"},
+        )
+    blind = wire == list(context.base) or (wire == list(context.sent) and not context.attempt.repeated)
+    if blind and not feedback.repeats:
+        raise CorrectionError(
+            f"the feedback policy {feedback.name!r} returned the request that was sent before: that is no feedback",
+            fix={"add": "what was wrong: context.turn('…')", "or, to ask again": "feedback='resample'"},
+        )
+    return wire
+
+
+def inserted(wire: Sequence[JSON], context: FeedbackContext) -> str:
+    """The text that a policy has added to the conversation, for people; "" where it added none."""
+    before = [*context.base, *context.sent]
+    own = [one for one in wire if one not in before and one.get("role") != "assistant"]
+    texts = (one.get("content", one.get("output")) for one in own)
+    return "\n".join(dict.fromkeys(text for text in texts if isinstance(text, str)))
+
+
+# -- the words --------------------------------------------------------------------------------------------------
+
+
+def _feedback(name: str, lines: Callable[[FeedbackContext], Sequence[str]], keep: Keep) -> Feedback:
+    if keep not in ("last", "all"):
+        raise CorrectionError(f"keep={keep!r} is none of 'last', 'all'")
+
+    def say(context: FeedbackContext) -> list[JSON]:
+        return context.turn("\n".join([_NOTICE, *lines(context), _closing(context, name)]), keep=keep)
+
+    return Feedback(name=name, say=say, template=(_NOTICE, *_REST.values(), *_AGAIN.values()))
+
+
+_REST = {
+    "json": "Fields that are not listed were accepted: keep their values.",
+    "tool": "Arguments that are not listed were accepted: keep their values.",
+}
+_AGAIN = {
+    "json": "Reply with the complete corrected JSON document and nothing else.",
+    "tool": "Call the tool again with the complete corrected arguments.",
+    "text": "Reply with the complete corrected text and nothing else.",
+}
+
+
+def _closing(context: FeedbackContext, name: str) -> str:
+    """What to do; that the rest is right is said only where it was read, and all that is wrong was listed."""
+    is_listed = name.startswith(("errors", "paths", "placebo")) and len(context.issues) <= MOST_FINDINGS
+    says_rest = is_listed and context.form in _REST and "limit" not in name and any(one.path for one in context.issues)
+    return f"{_REST[context.form]} {_AGAIN[context.form]}" if says_rest else _AGAIN[context.form]
+
+
+def _lines(texts: Sequence[str], limit: int) -> list[str]:
+    """Findings as a numbered list."""
+    count = f"{len(texts)} problem{'' if len(texts) == 1 else 's'} found:"
+    lines = [f"{number}. {text}" for number, text in enumerate(texts[:limit], 1)]
+    more = len(texts) - limit
+    return [count, *lines, *([f"(and {more} more)"] if more > 0 else [])]
+
+
+def _place(issue: Issue) -> str:
+    return issue.line.partition(": expected ")[0]
+
+
+def _filler(length: int) -> str:
+    return (_FILLER * (length // len(_FILLER) + 1))[:length].rstrip()
+
+
+def _name(base: str, **options: tuple[object, object]) -> str:
+    """The policy's name, with what is not as usual."""
+    said = [f"{key}={value}" for key, (value, usual) in options.items() if value != usual]
+    return f"{base}({', '.join(said)})" if said else base
+
+
+def _check_limit(limit: int) -> None:
+    if not isinstance(limit, int) or isinstance(limit, bool) or limit < 1:
+        raise CorrectionError(f"limit= counts findings from 1, and is {limit!r}")
