@@ -8,12 +8,12 @@ if TYPE_CHECKING:
     from pytest_llm.correction.attempt import SelfCorrectionFailed as SelfCorrectionFailed
     from pytest_llm.correction.attempt import Trace as Trace
     from pytest_llm.correction.budget import Budget as Budget
+    from pytest_llm.correction.comparison import ValueOfFeedback as ValueOfFeedback
+    from pytest_llm.correction.comparison import value_of_feedback as value_of_feedback
     from pytest_llm.correction.correct import acorrect as acorrect
     from pytest_llm.correction.correct import correct as correct
     from pytest_llm.correction.measures import Measures as Measures
-    from pytest_llm.correction.measures import ValueOfFeedback as ValueOfFeedback
     from pytest_llm.correction.measures import measures_of as measures_of
-    from pytest_llm.correction.measures import value_of_feedback as value_of_feedback
     from pytest_llm.correction.policies import FeedbackContext as FeedbackContext
     from pytest_llm.correction.policies import errors as errors
     from pytest_llm.correction.policies import generic as generic
@@ -30,7 +30,7 @@ _FILES = {
     "SelfCorrectionFailed": "attempt",
     "Trace": "attempt",
     "TraceRecord": "record",
-    "ValueOfFeedback": "measures",
+    "ValueOfFeedback": "comparison",
     "acorrect": "correct",
     "correct": "correct",
     "errors": "policies",
@@ -39,7 +39,7 @@ _FILES = {
     "paths": "policies",
     "placebo": "policies",
     "resample": "policies",
-    "value_of_feedback": "measures",
+    "value_of_feedback": "comparison",
 }
 
 

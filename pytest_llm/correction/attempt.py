@@ -205,7 +205,7 @@ class Trace:
         return self.response.value if self.ok and self.response is not None else None
 
     def require(self) -> Any:
-        """The validated output. Raises SelfCorrectionFailed, an AssertionError with the attempts, where there is none."""
+        """The validated output. Raises SelfCorrectionFailed, an AssertionError, where there is none."""
         if not self.ok:
             raise SelfCorrectionFailed(self)
         return self.value

@@ -37,9 +37,9 @@ def correct(
     """Ask a prompt, and feed what is wrong with its reply back until it is valid or the budget is spent.
 
     `attempts`, `tokens`, `cost` (US dollars), `deadline` (seconds), `stall` (identical replies in a row): see Budget.
-    `feedback`: a policy's name or a callable. `score`: a hidden judge of each reply, never fed back. `price`: US dollars
-    of a call, by model and tokens; a reply that tells its own cost needs none. Without a client: of the prompt's own
-    endpoint and key.
+    `feedback`: a policy's name or a callable. `score`: a hidden judge of each reply, never fed back. `price`: US
+    dollars of a call, by model and tokens; a reply that tells its own cost needs none. Without a client: of the
+    prompt's own endpoint and key.
 
     Whatever the model does, a Trace is returned: `trace.require()` is the validated output, or raises with a table of
     the attempts. A call that fails is an attempt with the outcome transport_error. Raises CorrectionError for a budget

@@ -1,4 +1,4 @@
-"""Which rules a first prompt leaves unsaid: feedback that names them discloses, and corrects nothing. PYTEST_DONT_REWRITE
+"""Which rules a first prompt leaves unsaid: feedback that names them discloses, no more. PYTEST_DONT_REWRITE
 
 A lint, not a proof: it looks for words, numbers and examples of what the schema demands, and knows nothing of grammar.
 """
@@ -22,8 +22,17 @@ _FORMATS: Mapping[str, str] = {
     "uri": r"\bUR[IL]s?\b|https?://",
     "uuid": r"\bUUIDs?\b",
 }
-_BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minLength", "maxLength")
-_BOUNDS += ("minItems", "maxItems")
+_BOUNDS = (
+    "minimum",
+    "maximum",
+    "exclusiveMinimum",
+    "exclusiveMaximum",
+    "multipleOf",
+    "minLength",
+    "maxLength",
+    "minItems",
+    "maxItems",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +45,8 @@ class _Rule:
 def undisclosed(prompt: Prompt) -> tuple[str, ...] | None:
     """The rules of the schema that the prompt does not state, in words; None where they cannot be known.
 
-    They are stated where the schema is sent, as `response_format` or as a tool's parameters; else where the prompt's own
-    words or examples have a key, every allowed value, a format or bound. What a case brings does not count.
+    They are stated where the schema is sent, as `response_format` or as a tool's parameters; else where the prompt's
+    own words or examples have a key, every allowed value, a format or bound. What a case brings does not count.
     """
     if prompt.schema is None or prompt.schema is str or prompt.send_schema:
         return ()
@@ -79,7 +88,7 @@ def _rules(node: JSON, root: JSON, path: str, seen: frozenset[str]) -> Iterator[
         yield _Rule(f"{name} values", tuple(_word(one) for one in values))
     if isinstance(pattern := node.get("pattern"), str):
         yield _Rule(f"{name} pattern", (_pattern(pattern),))
-    elif (form := node.get("format")) in _FORMATS:
+    elif isinstance(form := node.get("format"), str) and form in _FORMATS:
         yield _Rule(f"{name} format", (_FORMATS[form],))
     for bound in _BOUNDS:
         if isinstance(node.get(bound), int | float):

@@ -99,8 +99,8 @@ def outcome_of_failure(failed: CallFailed) -> Outcome:
 def target_of(prompt: Prompt, validator: Validator | None = None) -> Target:
     """What a prompt's replies have to be. Raises CorrectionError where nothing could be wrong with them.
 
-    Where a tool has to be called (`tool_choice`), the prompt's schema is that of its arguments; a tool's own parameters
-    are, where the prompt has none, and where the model may choose. `validator`: the compiled schema, where there is one.
+    Where a tool has to be called (`tool_choice`), the prompt's schema is that of its arguments; a tool's own
+    parameters are, where the prompt has none, and where the model may choose. `validator`: the compiled schema.
     """
     validate = validator or prompt.validator()
     required = _required(prompt)
@@ -113,7 +113,7 @@ def target_of(prompt: Prompt, validator: Validator | None = None) -> Target:
             f"Prompt {prompt.name!r} has to call the tool {unknown[0]!r}, which it does not have", instead=list(own)
         )
     if validate is not None and required:
-        own = {name: validate for name in own}
+        own = dict.fromkeys(own, validate)
     if validate is None and not own:
         raise CorrectionError(
             f"Prompt {prompt.name!r} has neither a schema nor a tool: nothing could be wrong with a reply",

@@ -11,7 +11,7 @@ import itertools
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Literal, TypeAlias, cast, get_args
 
 from pytest_llm.calls import Api, Message
 from pytest_llm.correction.attempt import Attempt
@@ -172,15 +172,14 @@ def feedback_of(policy: str | Policy) -> Feedback:
         if policy not in _BUILT_IN:
             raise CorrectionError(f"there is no feedback policy {policy!r}", instead=list(_BUILT_IN))
         return _BUILT_IN[policy]()
-    if policy in _BUILT_IN.values():
-        name = cast("Callable[..., object]", policy).__name__
+    if (name := next((name for name, make in _BUILT_IN.items() if make is cast("object", policy)), None)) is not None:
         raise CorrectionError(f"{name} makes a policy, and was not called", fix={"write": f"{name}()"})
     if not callable(policy):
         raise CorrectionError(
             f"a feedback policy is a name or a callable, not {policy!r}", instead=[repr(name) for name in _BUILT_IN]
         )
-    name = getattr(policy, "name", None) or getattr(policy, "__name__", None) or type(policy).__name__
-    return Feedback(name=str(name), say=policy)
+    named = getattr(policy, "name", None) or getattr(policy, "__name__", None) or type(policy).__name__
+    return Feedback(name=str(named), say=policy)
 
 
 def next_conversation(feedback: Feedback, context: FeedbackContext) -> list[JSON]:
@@ -220,7 +219,7 @@ def inserted(wire: Sequence[JSON], context: FeedbackContext) -> str:
 
 
 def _feedback(name: str, lines: Callable[[FeedbackContext], Sequence[str]], keep: Keep) -> Feedback:
-    if keep not in ("last", "all"):
+    if str(keep) not in get_args(Keep):
         raise CorrectionError(f"keep={keep!r} is none of 'last', 'all'")
 
     def say(context: FeedbackContext) -> list[JSON]:
@@ -270,5 +269,5 @@ def _name(base: str, **options: tuple[object, object]) -> str:
 
 
 def _check_limit(limit: int) -> None:
-    if not isinstance(limit, int) or isinstance(limit, bool) or limit < 1:
+    if type(limit) is not int or limit < 1:
         raise CorrectionError(f"limit= counts findings from 1, and is {limit!r}")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pytest_llm.calls import Request, Response, Usage, read_reply
-from pytest_llm.correction.attempt import CORRECTABLE, FIRST_SLOT, Attempt, Change, Stop, Trace
+from pytest_llm.correction.attempt import CORRECTABLE, FIRST_SLOT, Attempt, Change, Outcome, Stop, Trace
 from pytest_llm.correction.budget import Budget
 from pytest_llm.correction.change import change_between
 from pytest_llm.correction.outcome import Target, outcome_of_failure
@@ -43,22 +42,25 @@ class Task:
 class Run:
     """A run under one policy. A driver sends `request` until it is None, and gives each answer to `absorb`."""
 
-    def __init__(self, task: Task, feedback: Feedback, *, is_overdue: Callable[[str], bool]) -> None:
-        """`is_overdue`: whether the deadline has passed, before an attempt in that slot."""
+    def __init__(
+        self, task: Task, feedback: Feedback, *, is_overdue: Callable[[str], bool], first: Attempt | None = None
+    ) -> None:
+        """`is_overdue`: whether the deadline has passed, before an attempt in that slot. `first`: of another run."""
         self.task = task
         self.feedback = feedback
-        self.attempts: list[Attempt] = []
+        self.attempts = [] if first is None else [replace(first, arm=feedback.name)]
         self.stop: Stop | None = None
         self._is_overdue = is_overdue
-        self._turns: Generator[Request, Reply, Response] | None = task.prompt.conversation(
-            task.inputs, sample=task.sample, validated=False
-        )
+        self._is_fork = first is not None
+        self._turns: Generator[Request, Reply, Response] | None = None
         #: What is to be sent now; None where an answer has been absorbed and nothing decided.
-        self.request: Request | None = next(self._turns)
-        self._sent = self.request
+        self.request: Request | None = None
         self._said = ""
+        #: Retries and waiting of the turns so far, of a dialogue's first attempt.
         self._spent = (0, 0.0)
-        self._is_fork = False
+        if first is None:
+            self._turns = task.prompt.conversation(task.inputs, sample=task.sample, validated=False)
+            self.request = next(self._turns)
 
     @property
     def slot(self) -> str:
@@ -68,10 +70,7 @@ class Run:
 
     def fork(self, feedback: Feedback, *, is_overdue: Callable[[str], bool]) -> Run:
         """A run of another policy that goes on from the first attempt of this one."""
-        other = copy.copy(self)
-        other.feedback, other._is_overdue, other._is_fork = feedback, is_overdue, True
-        other.attempts, other.stop = [replace(self.attempts[0], arm=feedback.name)], None
-        return other
+        return Run(self.task, feedback, is_overdue=is_overdue, first=self.attempts[0])
 
     # -- what came ----------------------------------------------------------------------------------------------
 
@@ -79,11 +78,11 @@ class Run:
         """Take an answer in; of a dialogue's scripted turns, the next one is asked then."""
         if self.request is None:
             raise RuntimeError("an answer to nothing")
-        self._sent, self.request = self.request, None
+        sent, self.request = self.request, None
+        self._spent = self._spent[0] + answer.retries, self._spent[1] + answer.waited
         if isinstance(answer, CallFailed):
-            self._add(None, answer, retries=answer.retries, waited=answer.waited, replayed=replayed)
+            self._add(sent, None, answer, replayed=replayed)
             return
-        retries, waited = self._spent[0] + answer.retries, self._spent[1] + answer.waited
         if self._turns is None:
             response = read_reply(
                 self.task.prompt.api,
@@ -97,31 +96,26 @@ class Run:
             except StopIteration as end:
                 response, self._turns = end.value, None
             else:
-                self._spent = retries, waited
                 return
-        self._spent = (0, 0.0)
-        self._add(response, None, retries=retries, waited=waited, replayed=replayed)
+        outcome, response = self.task.target.judge(response)
+        if response.cost is None and self.task.price is not None:
+            response = replace(response, cost=self.task.price(response.model, response.usage))
+        self._add(sent, response, outcome, replayed=replayed)
 
-    def _add(
-        self, response: Response | None, error: CallFailed | None, *, retries: int, waited: float, replayed: bool
-    ) -> None:
+    def _add(self, sent: Request, response: Response | None, became: Outcome | CallFailed, *, replayed: bool) -> None:
         task, before = self.task, self.attempts[-1] if self.attempts else None
-        if response is not None:
-            outcome, response = task.target.judge(response)
-            if response.cost is None and task.price is not None:
-                response = replace(response, cost=task.price(response.model, response.usage))
-        elif error is not None:
-            outcome = outcome_of_failure(error)
+        error = became if isinstance(became, CallFailed) else None
+        outcome = outcome_of_failure(became) if isinstance(became, CallFailed) else became
         made = Attempt(
             index=len(self.attempts) + 1,
             arm=self.feedback.name,
             outcome=outcome,
-            request=self._sent,
+            request=sent,
             response=response,
             feedback=self._said,
             error=error,
-            transport_retries=retries,
-            waited=waited,
+            transport_retries=self._spent[0],
+            waited=self._spent[1],
             replayed=replayed,
         )
         if before is not None and response is not None and before.response is not None:
@@ -130,6 +124,7 @@ class Run:
             made = replace(made, repeated=made.said == before.said, change=change)
         if response is not None and task.score is not None:
             made = replace(made, score=_scored(task.score, response))
+        self._spent = (0, 0.0)
         self.attempts.append(made)
 
     # -- what next ----------------------------------------------------------------------------------------------
