@@ -208,11 +208,15 @@ def next_conversation(feedback: Feedback, context: FeedbackContext) -> list[JSON
 
 
 def inserted(wire: Sequence[JSON], context: FeedbackContext) -> str:
-    """The text that a policy has added to the conversation, for people; "" where it added none."""
-    before = [*context.base, *context.sent]
-    own = [one for one in wire if one not in before and one.get("role") != "assistant"]
+    """The text that stands after the reply that failed, for people; "" where the conversation is the first one."""
+    replies = [place for place, one in enumerate(wire) if _is_reply(one)]
+    own = [one for one in wire[replies[-1] + 1 if replies else 0 :] if one not in context.base]
     texts = (one.get("content", one.get("output")) for one in own)
     return "\n".join(dict.fromkeys(text for text in texts if isinstance(text, str)))
+
+
+def _is_reply(item: JSON) -> bool:
+    return item.get("role") == "assistant" or item.get("type") in ("function_call", "reasoning")
 
 
 # -- the words --------------------------------------------------------------------------------------------------
