@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from pytest_llm.calls import Response as Response
     from pytest_llm.calls import ToolCall as ToolCall
     from pytest_llm.calls import Usage as Usage
+    from pytest_llm.correction.attempt import SelfCorrectionFailed as SelfCorrectionFailed
+    from pytest_llm.correction.attempt import Trace as Trace
+    from pytest_llm.correction.policies import FeedbackContext as FeedbackContext
     from pytest_llm.errors import CassetteMiss as CassetteMiss
     from pytest_llm.errors import LlmError as LlmError
     from pytest_llm.errors import SchemaMismatch as SchemaMismatch
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
 _ROOMS = {
     "Case": "prompts",
     "CassetteMiss": "errors",
+    "FeedbackContext": "correction",
     "Grade": "graders",
     "Grader": "graders",
     "Issue": "schemas",
@@ -38,7 +42,9 @@ _ROOMS = {
     "Request": "calls",
     "Response": "calls",
     "SchemaMismatch": "errors",
+    "SelfCorrectionFailed": "correction",
     "ToolCall": "calls",
+    "Trace": "correction",
     "Usage": "calls",
     "grader": "graders",
     "load_cases": "prompts",

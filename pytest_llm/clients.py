@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -56,6 +58,22 @@ class Clients:
         if endpoint not in self._async:
             self._async[endpoint] = async_client_for(endpoint)
         return self._async[endpoint]
+
+    @contextlib.asynccontextmanager
+    async def lent(self, prompt: Prompt | None) -> AsyncIterator[AsyncOpenAI]:
+        """An asynchronous client for as long as it is needed: the project's own, or one that is closed then."""
+        from pytest_llm.calls.endpoint import async_client_for
+
+        hook = self._config.hook.pytest_llm_async_client
+        hooked: AsyncOpenAI | None = None if prompt is None else hook(config=self._config, prompt=prompt)
+        if hooked is not None:
+            yield hooked
+            return
+        own = async_client_for(self.endpoint(prompt))
+        try:
+            yield own
+        finally:
+            await own.close()
 
     def _of_hook(self, prompt: Prompt) -> OpenAI | None:
         key = (prompt.name, prompt.base_url, prompt.api_key_env, prompt.model)

@@ -44,6 +44,7 @@ FIXTURES = (
     "llm_prompt",
     "llm_response",
     "llm_grade",
+    "llm_retry",
     "llm_calls",
     "llm_client",
     "llm_async_client",
@@ -395,7 +396,7 @@ def _check(suite: Suite, definition: pytest.Function, fixturenames: set[str], sa
             where=definition.nodeid,
             fix={"name": "the fixture llm_response in the test, or grade by llm_grade(…) in its body"},
         )
-    if said.get("schema") is not None and "llm_response" not in fixturenames:
+    if said.get("schema") is not None and not fixturenames & {"llm_response", "llm_retry"}:
         raise MarkerError(
             "schema= without a response to validate", where=definition.nodeid, fix={"name": "the fixture llm_response"}
         )

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pytest_llm.cassettes import Calls
     from pytest_llm.items import GradeFunction, OpenItem
     from pytest_llm.prompts import Case, Prompt
+    from pytest_llm.retrying import Retry
 
 
 def _item(request: pytest.FixtureRequest) -> OpenItem:
@@ -44,6 +45,18 @@ def llm_prompt(request: pytest.FixtureRequest) -> Prompt:
 def llm_response(request: pytest.FixtureRequest) -> Response:
     """The response of this item's prompt to its case: replayed, unless a recording option was given."""
     return _item(request).respond()
+
+
+@pytest.fixture
+def llm_retry(request: pytest.FixtureRequest) -> Retry:
+    """`llm_retry() -> Trace`: asks this item's prompt, and feeds what is wrong with the reply back.
+
+    `.acall()` does so without blocking; `.compare()` and `.acompare()` do it under several policies, which all go on
+    from the same first reply.
+    """
+    from pytest_llm.retrying import Retry
+
+    return Retry(_item(request))
 
 
 @pytest.fixture

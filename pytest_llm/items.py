@@ -26,6 +26,7 @@ from pytest_llm.cassettes import (
 )
 from pytest_llm.clients import Clients
 from pytest_llm.collection import Draw, line_of
+from pytest_llm.correction.record import TraceRecord
 from pytest_llm.errors import CallFailed, CassetteMiss, MarkerError
 from pytest_llm.graders import Grade, Grader
 from pytest_llm.graders import grader as a_grader
@@ -71,10 +72,13 @@ class OpenItem:
     #: Gives the recorders of the fixtures of wider scope that the item uses.
     fixtures: Callable[[], list[Recorder]]
     prices: Prices
+    #: What the ini file says of the budget of a correction.
+    retry: Mapping[str, float] = field(default_factory=dict)
     #: Where the suite's baseline is, or would be, relative to the root.
     baseline: str = ""
     response: Response | None = None
     grades: list[GradeRecord] = field(default_factory=list)
+    traces: list[TraceRecord] = field(default_factory=list)
     body_failed: bool = False
     #: Whether the body came to its end.
     ended: bool = False
@@ -170,6 +174,11 @@ class OpenItem:
         )
         return grade
 
+    def hidden_grade(self, judge: Grader, output: Response, case: Case | None) -> Grade:
+        """A grade that decides nothing and is not recorded as one."""
+        with asking(self.recorder, "judge"):
+            return _awaited(judge(output, case))
+
     def judge(self) -> None:
         """Grade what the test was given as `llm_response`, by its schema and the marker's graders.
 
@@ -178,10 +187,16 @@ class OpenItem:
         self.judged = True
         output = self.item.funcargs.get("llm_response", self.response)
         if output is None and "llm_response" not in self.item.funcargs:
+            if self.draw.suite.graders and not self.body_failed:
+                raise MarkerError(
+                    "graders without a response to grade: llm_retry was not called, or got no reply",
+                    where=self.item.nodeid,
+                    fix={"call": "llm_retry() in the test"},
+                )
             return
         if isinstance(output, Response):
             self.response = output
-        if self.draw.suite.validators[self.draw.variant] is not None:
+        if "llm_response" in self.item.fixturenames and self.draw.suite.validators[self.draw.variant] is not None:
             self.grades.insert(0, self._schema_grade(output))
         for one in self.draw.suite.graders:
             self._grade(one, output)
@@ -219,6 +234,7 @@ class OpenItem:
             prompt=prompt.name if prompt else None,
             prompt_version=self.version(),
             grades=tuple(self.grades),
+            traces=tuple(self.traces),
             output=output,
             failure=self.failure,
             model=next((model for model, *_ in reversed(facts) if model), None),
@@ -258,6 +274,10 @@ def stored_reply(reply: Any, shown: str) -> Reply:
             data = json.loads(content_of(body))
         except ValueError as error:
             raise CallFailed("the recorded reply is no JSON", where=shown) from error
+    if reply.status >= 400:
+        from pytest_llm.calls.transport import refused
+
+        raise refused(reply.status, data.get("error", data) if isinstance(data, Mapping) else data, shown)
     return Reply(data=data, latency=None if reply.latency_ms is None else reply.latency_ms / 1000)
 
 

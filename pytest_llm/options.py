@@ -9,7 +9,17 @@ import pytest
 
 from pytest_llm.calls import Prices
 from pytest_llm.errors import OptionError
-from pytest_llm.settings import Limits, Mode, Settings, changes_of, limits_of, one_mode, samples_of
+from pytest_llm.settings import (
+    RETRY_KEYS,
+    Limits,
+    Mode,
+    Settings,
+    changes_of,
+    limits_of,
+    one_mode,
+    retry_of,
+    samples_of,
+)
 
 
 def settings_of(config: pytest.Config) -> Settings:
@@ -42,6 +52,7 @@ def settings_of(config: pytest.Config) -> Settings:
             note=(option.llm_note or "").strip(),
             gate_strict=option.llm_gate_strict or _is_true(config.getini("llm_gate_strict")),
             confirm=option.llm_confirm,
+            retry=retry_of({name: config.getini(f"llm_retry_{name}") or "" for name in RETRY_KEYS}),
         )
     except OptionError as error:
         raise pytest.UsageError(str(error)) from error

@@ -20,6 +20,7 @@ from pytest_llm.fixtures import (
     llm_grade,
     llm_prompt,
     llm_response,
+    llm_retry,
 )
 from pytest_llm.hookspecs import FIXTURES_ATTRIBUTE, REPORT_ATTRIBUTE, SKIPPED_ATTRIBUTE
 
@@ -40,6 +41,7 @@ __all__ = [
     "llm_grade",
     "llm_prompt",
     "llm_response",
+    "llm_retry",
 ]
 
 SESSION: pytest.StashKey[Session] = pytest.StashKey()
@@ -105,6 +107,10 @@ _INI_KEYS: dict[str, tuple[str, Any]] = {
     "llm_baseline": ("check or off, as --llm-baseline", "string"),
     "llm_baseline_ref": ("as --llm-baseline-ref", "string"),
     "llm_gate_strict": ("true: INCONCLUSIVE fails the run", "string"),
+    "llm_retry_attempts": ("attempts of a correction, weaker than the marker llm_retry and the call", "string"),
+    "llm_retry_tokens": ("tokens of one run of a correction, as llm_retry_attempts", "string"),
+    "llm_retry_cost": ("US dollars of one run of a correction, as llm_retry_attempts", "string"),
+    "llm_retry_deadline": ("seconds of one run of a correction, as llm_retry_attempts", "string"),
     "llm_json": ("where to write the results as JSON, as --llm-json", "string"),
 }
 
@@ -126,6 +132,12 @@ def pytest_configure(config: pytest.Config) -> None:
         "schema_required=True, record_errors=False, primary='outcome', margin=0.05, critical=()): "
         "a test of a prompt, or of code that asks a language model; what "
         "it asks is recorded and replayed (pytest-llm-evals).",
+    )
+    config.addinivalue_line(
+        "markers",
+        "llm_retry(attempts=3, tokens=None, cost=None, deadline=None, stall=2, feedback='errors', "
+        "arms=('resample', 'generic', 'errors'), score=None): what the fixture llm_retry may spend on correcting a "
+        "reply, what it says to the model, and what it is compared with (pytest-llm-evals).",
     )
     if config.pluginmanager.has_plugin("pytest_llm") and _is_installed("pytest-llm", config.pluginmanager):
         raise pytest.UsageError(

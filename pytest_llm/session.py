@@ -70,12 +70,24 @@ class Session:
             raise pytest.Collector.CollectError(f"{definition.nodeid}\n{error}") from error
         # By class too: a test function that is inherited has the markers of each class.
         self._suites[metafunc.cls, metafunc.function] = suite
+        self._check_retry(definition)
         if not suite.is_parametrised:
             return
         self._warn_of_seeds(suite, definition)
         metafunc.fixturenames.append("_llm_sample")
         parameters = [self._parameter(draw) for draw in draws(suite, self._gating.beyond(definition, suite))]
         metafunc.parametrize("_llm_sample", parameters, indirect=True)
+
+    def _check_retry(self, definition: pytest.Function) -> None:
+        """Raise CollectError for a marker `llm_retry` that cannot be kept to, before anything is asked."""
+        if definition.get_closest_marker("llm_retry") is None:
+            return
+        from pytest_llm.retrying import plan_of
+
+        try:
+            plan_of(definition, self.settings.retry, {})
+        except LlmError as error:
+            raise pytest.Collector.CollectError(f"{definition.nodeid}\n{error}") from error
 
     def _parameter(self, draw: Draw) -> Any:
         marks = []
@@ -176,7 +188,7 @@ class Session:
 
     def _check_key(self, item: pytest.Function, draw: Draw, prompt: Prompt) -> None:
         try:
-            if "llm_response" in item.fixturenames and not self._clients.can_ask(prompt):
+            if {"llm_response", "llm_retry"} & set(item.fixturenames) and not self._clients.can_ask(prompt):
                 inputs = draw.case.inputs if draw.case else {}
                 first = next(prompt.conversation(inputs, sample=draw.sample))
                 if not self._recordings.of_item(item, draw).knows(model_record(first.endpoint, first.body)):
@@ -207,6 +219,7 @@ class Session:
             version=functools.partial(self._version, draw.prompt),
             fixtures=functools.partial(self._fixtures.of, item),
             prices=self._recordings.prices,
+            retry=self.settings.retry,
             baseline=self._gating.path(function, draw.suite),
         )
         self._recordings.begin(recorder, "subject")

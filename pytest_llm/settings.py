@@ -73,6 +73,8 @@ class Settings:
     record_hosts: tuple[str, ...] = ()
     #: Lines "MODEL = PROMPT COMPLETION", in US dollars per million tokens.
     prices: tuple[str, ...] = ()
+    #: Of the budget of a correction, what the ini file says: attempts, tokens, cost, deadline.
+    retry: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def asks(self) -> bool:
@@ -133,6 +135,28 @@ def changes_of(pairs: Iterable[str]) -> dict[str, Any]:
         except ValueError:
             out[key] = value
     return out
+
+
+RETRY_KEYS = ("attempts", "tokens", "cost", "deadline")
+
+
+def retry_of(said: Mapping[str, str]) -> dict[str, float]:
+    """What the ini file says of the budget of a correction; an empty text says nothing. Raises OptionError.
+
+    >>> retry_of({"attempts": "4", "cost": "0.05", "tokens": ""})
+    {'attempts': 4, 'cost': 0.05}
+    """
+    found: dict[str, float] = {}
+    for name, text in said.items():
+        if not text.strip():
+            continue
+        try:
+            found[name] = int(text) if name in ("attempts", "tokens") else float(text)
+        except ValueError:
+            raise OptionError(
+                f"llm_retry_{name} is a number, not {text!r}", fix={"write": f"llm_retry_{name} = 3"}
+            ) from None
+    return found
 
 
 _UNITS = {"requests": int, "tokens": int, "usd": float}

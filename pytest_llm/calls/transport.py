@@ -156,9 +156,7 @@ def failure(error: Exception, request: Request, base_url: str, key: str) -> Call
 
     where = f"{base_url}, model {request.model!r}"
     if isinstance(error, openai.APIStatusError):
-        failed = _refusal_of(error, where)
-        failed.status, failed.code = error.status_code, _code(error)
-        return failed
+        return refused(error.status_code, error.body or error.message, where)
     cause = error.__cause__ or error
     said = str(cause)
     if len(key.strip()) >= SHORTEST_KEY:  # the HTTP library tells a key that no header can hold
@@ -170,32 +168,19 @@ def failure(error: Exception, request: Request, base_url: str, key: str) -> Call
     )
 
 
-def _refusal_of(error: Any, where: str) -> CallFailed:
-    """What an endpoint's error reply says, and what to do about it."""
-    said = _said(error)
-    if error.status_code in {401, 403}:
-        return CallFailed(
-            f"the endpoint refused the key ({error.status_code}): {said}",
-            where=where,
-            fix={"set": "OPENAI_API_KEY, or what Prompt(api_key_env=…) names, to a key of this endpoint"},
-        )
-    if error.status_code == 404:
-        return CallFailed(
-            f"the endpoint knows no such model or path (404): {said}",
-            where=where,
-            fix={"check": "Prompt(model=…), and that base_url ends in the API's root, as in …/v1"},
-        )
-    return CallFailed(f"the endpoint answered {error.status_code}: {said}", where=where)
-
-
-def _code(error: Any) -> str | None:
-    """The endpoint's word for an error; llama.cpp says it as the type, and has the status as the code."""
-    body = error.body if isinstance(error.body, Mapping) else {}
-    return next((word for word in (body.get("code"), body.get("type")) if isinstance(word, str)), None)
-
-
-def _said(error: Any) -> str:
-    body = error.body
-    if isinstance(body, Mapping):
-        body = body.get("message") or body
-    return repr(str(body or error.message)[:300])
+def refused(status: int, body: JSON, where: str) -> CallFailed:
+    """What an endpoint's error reply says, and what to do about it. `body`: what it has as its error."""
+    told = body if isinstance(body, Mapping) else {}
+    said, fix = repr(str(told.get("message") or body)[:300]), {}
+    what = f"the endpoint answered {status}: {said}"
+    if status in {401, 403}:
+        what = f"the endpoint refused the key ({status}): {said}"
+        fix = {"set": "OPENAI_API_KEY, or what Prompt(api_key_env=…) names, to a key of this endpoint"}
+    elif status == 404:
+        what = f"the endpoint knows no such model or path (404): {said}"
+        fix = {"check": "Prompt(model=…), and that base_url ends in the API's root, as in …/v1"}
+    failed = CallFailed(what, where=where, fix=fix)
+    failed.status = status
+    # llama.cpp says it as the type, and has the status as the code.
+    failed.code = next((word for word in (told.get("code"), told.get("type")) if isinstance(word, str)), None)
+    return failed

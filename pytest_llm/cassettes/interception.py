@@ -69,7 +69,7 @@ class RoutedCassette(Cassette):  # type: ignore[misc] # vcrpy ships no types
         except CallFailed as error:
             asker.recorder.note(error)
             raise
-        return asker.recorder.take(record, asker.role)
+        return asker.recorder.take(record, asker.role, asker.arm)
 
     def play_response(self, request: Any) -> dict[str, Any]:
         """The recorded response, in vcrpy's form."""
@@ -105,8 +105,8 @@ class RoutedCassette(Cassette):  # type: ignore[misc] # vcrpy ships no types
         asker = self._router.asker(f"{request.method} {urlsplit(request.uri).path}")
         if asker is None:
             return None
-        record = _record(request)
-        return asker.recorder, asker.recorder.opened(record) or asker.recorder.take(record, asker.role)
+        record, recorder = _record(request), asker.recorder
+        return recorder, recorder.opened(record, asker.arm) or recorder.take(record, asker.role, asker.arm)
 
     @property
     def write_protected(self) -> bool:
@@ -125,7 +125,7 @@ class RoutedCassette(Cassette):  # type: ignore[misc] # vcrpy ships no types
         asker = self._router.asker(f"{request.method} {urlsplit(request.uri).path}")
         for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
             step = Request(method, request.uri, None, request.headers)
-            if asker is not None and asker.recorder.knows(_record(step)):
+            if asker is not None and asker.recorder.knows(_record(step), asker.arm):
                 return [(step,)]
         return [(request,)]
 

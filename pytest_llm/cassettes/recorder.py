@@ -49,11 +49,18 @@ class Ticket:
     """A request that was looked up; `reply` is None where it has to be asked."""
 
     identity: str
+    #: Sample, and of a correction arm and attempt.
+    slot: str
     request: RequestRecord
     role: CallRole
     reply: StoredReply | None
     #: By the monotonic clock, in seconds; None where how long it takes is not known.
     started: float | None
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What is asked, and for which slot."""
+        return self.identity, self.slot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,12 +107,13 @@ class Recorder:
         self._normalize = normalize
         self._keeps_errors = keeps_errors
         self._lock = threading.Lock()
-        self._answered: Counter[str] = Counter()
+        #: By identity and slot, as are all that follow.
+        self._answered: Counter[tuple[str, str]] = Counter()
         self._open: list[Ticket] = []
         #: Error replies that were handed on and not kept, until a further try succeeds.
-        self._failed: Counter[str] = Counter()
+        self._failed: Counter[tuple[str, str]] = Counter()
         #: Those that are kept, until then.
-        self._errors: dict[str, Exchange] = {}
+        self._errors: dict[tuple[str, str], Exchange] = {}
         self._found: dict[str, Entry] | None = None
         self._loaded = False
         #: Whether no recorded request was edited; looked at when the first one is not found.
@@ -113,13 +121,13 @@ class Recorder:
         self._closed = False
         self._unsaved: list[Exchange] = []
 
-    def take(self, request: RequestRecord, role: CallRole = "subject") -> Ticket:
+    def take(self, request: RequestRecord, role: CallRole = "subject", arm: str = "") -> Ticket:
         """Look a request up. Raises CassetteMiss when it has no recording and nothing may be asked.
 
         What is raised is noted as well: the code under test may swallow it.
         """
         try:
-            return self._looked_up(self.normal(request), role)
+            return self._looked_up(self.normal(request), role, self._slot(arm))
         except (CassetteMiss, LlmError) as problem:
             self.note(problem)
             raise
@@ -137,7 +145,10 @@ class Recorder:
         self._normalize(plain)
         return plain
 
-    def _looked_up(self, request: RequestRecord, role: CallRole) -> Ticket:
+    def _slot(self, arm: str) -> str:
+        return f"{self.slot}/{arm}" if arm else self.slot
+
+    def _looked_up(self, request: RequestRecord, role: CallRole, slot: str) -> Ticket:
         identity = identity_of(request)
         entries = {} if self.mode == "live" else self._entries()
         entry = entries.get(identity)
@@ -147,15 +158,16 @@ class Recorder:
         if role == "subject" and str(request["url"]).partition("?")[0] in _RETRIEVAL:
             role = "retrieval"
         with self._lock:
-            reply = self._next(identity)
+            reply = self._next(identity, slot)
             if reply is not None:
-                self._answered[identity] = max(reply.number, self._answered[identity])
+                self._answered[identity, slot] = max(reply.number, self._answered[identity, slot])
                 self.exchanges.append(
                     Exchange(identity=identity, request=request, reply=reply, source="replayed", role=role)
                 )
         if reply is None and self.mode == "replay":
-            raise self._miss(identity, request)
-        ticket = Ticket(identity=identity, request=request, role=role, reply=reply, started=time.monotonic())
+            raise self._miss(identity, request, slot)
+        started = time.monotonic()
+        ticket = Ticket(identity=identity, slot=slot, request=request, role=role, reply=reply, started=started)
         if reply is None:
             if self.mode in ("record", "rerecord"):
                 self._desk.journal().check()
@@ -177,22 +189,29 @@ class Recorder:
         """How many requests were answered by an error that is not kept, or by nothing: a replay will not have them."""
         return self._failed.total() + len(self._open) if self.mode in ("record", "rerecord") else 0
 
-    def knows(self, request: RequestRecord) -> bool:
+    def knows(self, request: RequestRecord, arm: str = "") -> bool:
         """Whether the next request of this form would be answered from the recording."""
         self._entries()
-        return self._next(identity_of(self.normal(request))) is not None
+        return self._next(identity_of(self.normal(request)), self._slot(arm)) is not None
 
-    def _next(self, identity: str) -> StoredReply | None:
+    def has_any(self, arm: str) -> bool:
+        """Whether anything is recorded for an attempt of a correction."""
+        slot = self._slot(arm)
+        return any(at == slot for entry in self._entries().values() for at, _ in entry.replies)
+
+    def _next(self, identity: str, slot: str) -> StoredReply | None:
         """The recorded reply to the next request of an identity; None where it has to be asked."""
-        return self._recorded(identity, self._answered[identity] + 1) if self.mode in ("replay", "record") else None
+        if self.mode not in ("replay", "record"):
+            return None
+        return self._recorded(identity, slot, self._answered[identity, slot] + 1)
 
-    def _recorded(self, identity: str, number: int) -> StoredReply | None:
+    def _recorded(self, identity: str, slot: str, number: int) -> StoredReply | None:
         """The reply of a number. An error is stored once, and answers every further try too."""
         entry = (self._found or {}).get(identity)
         if entry is None:
             return None
-        last = entry.replies.get((self.slot, number - 1))
-        return entry.replies.get((self.slot, number)) or (last if last is not None and last.status >= 400 else None)
+        last = entry.replies.get((slot, number - 1))
+        return entry.replies.get((slot, number)) or (last if last is not None and last.status >= 400 else None)
 
     def _entries(self) -> dict[str, Entry]:
         with self._lock:
@@ -201,19 +220,19 @@ class Recorder:
         return self._found or {}
 
     def stored(self) -> list[Exchange]:
-        """What the cassette holds for this slot."""
+        """What the cassette holds for this sample."""
         return [
             Exchange(identity=entry.identity, request=entry.request, reply=reply, source="replayed")
             for entry in self._entries().values()
             for reply in entry.replies.values()
-            if reply.slot == self.slot
+            if reply.slot.partition("/")[0] == self.slot
         ]
 
-    def opened(self, request: RequestRecord) -> Ticket | None:
+    def opened(self, request: RequestRecord, arm: str = "") -> Ticket | None:
         """The ticket of a request of this form that is being asked, if there is one."""
-        identity = identity_of(self.normal(request))
+        key = identity_of(self.normal(request)), self._slot(arm)
         with self._lock:
-            return next((one for one in self._open if one.identity == identity), None)
+            return next((one for one in self._open if one.key == key), None)
 
     def keep(self, ticket: Ticket, status: int, headers: Mapping[str, str], content: bytes) -> None:
         """Keep the answer to a request that was asked: in the journal now, in the cassette when the item ends.
@@ -231,14 +250,14 @@ class Recorder:
             if status >= 400 and not self._keeps_errors:
                 if ticket in self._open:
                     self._open.remove(ticket)
-                self._failed[ticket.identity] += 1
+                self._failed[ticket.key] += 1
                 return
             # With it, the tries before it that got an error, or no answer.
-            self._open = [one for one in self._open if one.identity != ticket.identity]
-            del self._failed[ticket.identity]
-            number = self._answered[ticket.identity] + 1
+            self._open = [one for one in self._open if one.key != ticket.key]
+            del self._failed[ticket.key]
+            number = self._answered[ticket.key] + 1
             reply = StoredReply(
-                slot=self.slot,
+                slot=ticket.slot,
                 number=number,
                 status=status,
                 latency_ms=latency_ms,
@@ -251,7 +270,7 @@ class Recorder:
                 reply=reply,
                 source="recorded" if self.mode in ("record", "rerecord") else "asked",
                 role=ticket.role,
-                recorded=self._recorded(ticket.identity, number) if self.mode == "verify" else None,
+                recorded=self._recorded(*ticket.key, number) if self.mode == "verify" else None,
             )
             self._add(exchange)
         if self._desk.spent is not None:
@@ -267,13 +286,14 @@ class Recorder:
                 self._desk.journal().write(self.path, exchange.identity, exchange.request, exchange.reply)
             except LlmError as problem:
                 self.problems.append(problem)  # raised into a client, it would make it ask, and pay, again
-        if (earlier := self._errors.pop(exchange.identity, None)) is not None:
+        key = exchange.identity, exchange.reply.slot
+        if (earlier := self._errors.pop(key, None)) is not None:
             self.exchanges.remove(earlier)
         self.exchanges.append(exchange)
         if exchange.reply.status < 400:
-            self._answered[exchange.identity] += 1
+            self._answered[key] += 1
         else:
-            self._errors[exchange.identity] = exchange
+            self._errors[key] = exchange
 
     def save(self) -> None:
         """Put what was recorded into the cassette. Raises LlmError where that cannot be written."""
@@ -291,16 +311,16 @@ class Recorder:
         self._closed = True
         self.save()
 
-    def _miss(self, identity: str, request: RequestRecord) -> CassetteMiss:
+    def _miss(self, identity: str, request: RequestRecord, slot: str) -> CassetteMiss:
         why = explain_miss(
             self._found or {},
             identity,
             request,
-            self.slot,
+            slot,
             file_exists=self._found is not None,
-            answered=self._answered,
+            answered={known for known, _ in self._answered},
         )
-        told = _told(why, request, self.slot, self.shown)
+        told = _told(why, request, slot, self.shown)
         return CassetteMiss(told, kind=why.kind, heading=why.heading, change=why.change)
 
 

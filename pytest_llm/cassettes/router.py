@@ -26,6 +26,8 @@ class Asker:
 
     recorder: Recorder
     role: CallRole
+    #: The end of the slot: arm and attempt of a correction; "" where there is none.
+    arm: str = ""
 
 
 _ASKER: ContextVar[Asker | None] = ContextVar("pytest_llm_asker", default=None)
@@ -35,9 +37,12 @@ _WAITING = {("threading", "wait"), ("queue", "get"), ("selectors", "select"), ("
 
 
 @contextmanager
-def asking(recorder: Recorder, role: CallRole) -> Iterator[None]:
-    """What this context sends belongs to a recorder, in a role, for as long as the recorder is open."""
-    token = _ASKER.set(Asker(recorder, role))
+def asking(recorder: Recorder, role: CallRole, arm: str = "") -> Iterator[None]:
+    """What this context sends belongs to a recorder, in a role, for as long as the recorder is open.
+
+    `arm`: arm and attempt of a correction, "errors/2", which are recorded apart.
+    """
+    token = _ASKER.set(Asker(recorder, role, arm))
     try:
         yield
     finally:

@@ -30,34 +30,38 @@ def drive(run: Run, send: Send) -> Trace:
     """Run to the end."""
     from tenacity import Retrying
 
-    def attempt() -> None:
-        while run.request is not None:
-            try:
-                reply, replayed = send(run.request, run.slot)
-            except CallFailed as failed:
-                run.absorb(failed)
-            else:
-                run.absorb(reply, replayed=replayed)
-
-    Retrying(**_hooks(run))(attempt)
+    Retrying(**_hooks(run))(ask, run, send)
     return run.trace()
+
+
+def ask(run: Run, send: Send) -> None:
+    """One attempt; nothing where its answer is there already, as that of a fork."""
+    while run.request is not None:
+        try:
+            reply, replayed = send(run.request, run.slot)
+        except CallFailed as failed:
+            run.absorb(failed)
+        else:
+            run.absorb(reply, replayed=replayed)
 
 
 async def adrive(run: Run, send: AsyncSend) -> Trace:
     """Run to the end."""
     from tenacity import AsyncRetrying
 
-    async def attempt() -> None:
-        while run.request is not None:
-            try:
-                reply, replayed = await send(run.request, run.slot)
-            except CallFailed as failed:
-                run.absorb(failed)
-            else:
-                run.absorb(reply, replayed=replayed)
-
-    await AsyncRetrying(**_hooks(run))(attempt)
+    await AsyncRetrying(**_hooks(run))(aask, run, send)
     return run.trace()
+
+
+async def aask(run: Run, send: AsyncSend) -> None:
+    """One attempt; nothing where its answer is there already, as that of a fork."""
+    while run.request is not None:
+        try:
+            reply, replayed = await send(run.request, run.slot)
+        except CallFailed as failed:
+            run.absorb(failed)
+        else:
+            run.absorb(reply, replayed=replayed)
 
 
 def _hooks(run: Run) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from pytest_llm.calls import Response, ToolCall
 from pytest_llm.correction.attempt import Outcome
 from pytest_llm.errors import CallFailed, CorrectionError
 from pytest_llm.prompts import Prompt
-from pytest_llm.schemas import JSON, Issue, Report, Validator, described, json_schema_of, validator_for
+from pytest_llm.schemas import JSON, Issue, Report, Validator, described, reads_json, validator_for
 
 _OVERFLOW = ("context_length_exceeded", "exceed_context_size_error")
 """What OpenAI, and llama.cpp, call a conversation that is too long."""
@@ -123,7 +123,7 @@ def target_of(prompt: Prompt, validator: Validator | None = None) -> Target:
     form: Literal["json", "tool", "text"] = "text"
     if required:
         form = "tool"
-    elif prompt.schema is not None and prompt.schema is not str and json_schema_of(prompt.schema) is not None:
+    elif prompt.schema is not None and reads_json(prompt.schema):
         form = "json"
     return Target(name=named, validate=validate, tools=own, required=required, form=form)
 

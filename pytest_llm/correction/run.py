@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from pytest_llm.calls import Request, Response, Usage, read_reply
+from pytest_llm.calls import Request, Response, Usage, messages_of, read_reply
 from pytest_llm.correction.attempt import CORRECTABLE, FIRST_SLOT, Attempt, Change, Outcome, Stop, Trace
 from pytest_llm.correction.budget import Budget
 from pytest_llm.correction.change import change_between
@@ -87,6 +87,7 @@ class Run:
             response = read_reply(
                 self.task.prompt.api,
                 answer.data,
+                sent=messages_of(sent.endpoint, sent.body),
                 answer_after=self.task.prompt.answer_after,
                 latency=answer.latency,
             )

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
+from pytest_llm.correction.record import TraceRecord
 from pytest_llm.errors import RunFileError
 from pytest_llm.results.typed import reader
 from pytest_llm.schemas import JSON
@@ -110,6 +111,8 @@ class Result:
     #: 12 hex digits, `Prompt.version`.
     prompt_version: str | None = None
     grades: tuple[GradeRecord, ...] = ()
+    #: What the fixture llm_retry tried, a trace a run and arm.
+    traces: tuple[TraceRecord, ...] = ()
     #: The output that was graded, at most 20,000 characters; None where the plugin did not see one.
     output: str | None = None
     #: What the report said of the failure; "" when passed.
@@ -165,6 +168,7 @@ class Result:
         # By hand: asdict copies deeply, at fifteen times the cost, for every item of a run.
         out: dict[str, JSON] = {name: getattr(self, name) for name in self.__slots__}
         out["grades"] = [_plain(grade) for grade in self.grades]
+        out["traces"] = [trace.json for trace in self.traces]
         out["miss"] = None if self.miss is None else _plain(self.miss)
         return out
 

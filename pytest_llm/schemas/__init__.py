@@ -13,7 +13,7 @@ from pytest_llm.schemas.issue import (
     visible,
 )
 from pytest_llm.schemas.json_text import load_json
-from pytest_llm.schemas.validator import fingerprint, json_schema_of, validator_for
+from pytest_llm.schemas.validator import fingerprint, json_schema_of, reads_json, validator_for
 
 __all__ = [
     "JSON",
@@ -28,6 +28,7 @@ __all__ = [
     "load_json",
     "pointer",
     "quoted",
+    "reads_json",
     "validator_for",
     "visible",
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import json
 import re
 import types
 import typing
@@ -16,6 +18,9 @@ from pytest_llm.schemas.text_validator import CallableValidator, RegexValidator,
 from pytest_llm.schemas.type_validator import PlainTextValidator, adapter_of, type_name, type_validator
 
 Kind = typing.Literal["text", "type", "json schema", "regex", "callable"]
+
+KEPT = 128
+"""Validators that are kept for the next who ask for the same."""
 
 
 def validator_for(schema: Any, *, leniency: Leniency = "fence") -> Validator:
@@ -32,6 +37,26 @@ def validator_for(schema: Any, *, leniency: Leniency = "fence") -> Validator:
     """
     checked_leniency(leniency)
     kind = _kind(schema)
+    try:
+        # Compiling costs a hundred times what validating does, and a prompt in a loop has one schema.
+        if kind == "json schema":
+            return _of_json(json.dumps(plain_schema(schema)), leniency)
+        return _of_hashable(schema, kind, leniency)
+    except TypeError:  # an Annotated with a list in it, for one, is not hashable
+        return _compiled(schema, kind, leniency)
+
+
+@functools.lru_cache(maxsize=KEPT)
+def _of_json(schema: str, leniency: Leniency) -> Validator:
+    return _compiled(json.loads(schema), "json schema", leniency)
+
+
+@functools.lru_cache(maxsize=KEPT, typed=True)
+def _of_hashable(schema: Any, kind: Kind, leniency: Leniency) -> Validator:
+    return _compiled(schema, kind, leniency)
+
+
+def _compiled(schema: Any, kind: Kind, leniency: Leniency) -> Validator:
     match kind:
         case "text":
             return PlainTextValidator()
@@ -45,6 +70,11 @@ def validator_for(schema: Any, *, leniency: Leniency = "fence") -> Validator:
             return CallableValidator(name=callable_name(schema), check=schema)
         case _:  # pragma: no cover - the type checker proves that there is no other
             assert_never(kind)
+
+
+def reads_json(schema: Any) -> bool:
+    """Whether an output has to be JSON."""
+    return _kind(schema) in ("type", "json schema")
 
 
 def json_schema_of(schema: Any) -> dict[str, JSON] | None:

@@ -1,0 +1,299 @@
+"""The fixture `llm_retry`: a prompt is asked, corrected and measured, from the item's recording. PYTEST_DONT_REWRITE"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypedDict, Unpack
+
+import pytest
+
+from pytest_llm.calls import Request, Response
+from pytest_llm.cassettes import asking, model_record
+from pytest_llm.correction.attempt import Trace
+from pytest_llm.correction.budget import Budget
+from pytest_llm.correction.disclosure import undisclosed
+from pytest_llm.correction.drive import Answer, AsyncSend, aask, adrive, ask, drive
+from pytest_llm.correction.outcome import outcome_of_failure, target_of
+from pytest_llm.correction.policies import Feedback, Policy, feedback_of
+from pytest_llm.correction.record import record_of
+from pytest_llm.correction.run import Run, Score, Task
+from pytest_llm.errors import CallFailed, CorrectionError, MarkerError
+from pytest_llm.graders import grader as a_grader
+from pytest_llm.items import OpenItem, stored_reply
+from pytest_llm.prompts import Case, Prompt
+from pytest_llm.schemas import JSON
+
+DEFAULT_ARMS = ("resample", "generic", "errors")
+
+_UNDISCLOSED: pytest.StashKey[dict[tuple[int, str | None], tuple[str, ...] | None]] = pytest.StashKey()
+"""By suite and variant, what the prompt leaves unsaid; suites live as long as the session."""
+
+
+class Options(TypedDict, total=False):
+    """What the call, the marker and, for the budget, the ini file may say; the first that says it counts."""
+
+    attempts: int
+    tokens: int | None
+    cost: float | None
+    deadline: float | None
+    stall: int | None
+    feedback: str | Policy
+    #: A grader, or a function `(output)` or `(output, case)`: a hidden judge of every attempt, never fed back.
+    score: Any
+    #: The policies of a comparison.
+    arms: Sequence[str | Policy]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a correction is run."""
+
+    budget: Budget
+    feedback: Feedback
+    arms: tuple[Feedback, ...]
+    score: Any
+
+
+class Retry:
+    """What the fixture `llm_retry` is."""
+
+    def __init__(self, opened: OpenItem) -> None:
+        self._opened = opened
+        self._runs = 0
+
+    def __call__(
+        self,
+        prompt: Prompt | None = None,
+        *,
+        case: Case | Mapping[str, JSON] | None = None,
+        schema: Any = None,
+        **options: Unpack[Options],
+    ) -> Trace:
+        """Ask, and feed what is wrong back until the reply is valid or the budget is spent.
+
+        The item's prompt and case, unless others are given. Whatever the model does, a Trace is returned;
+        `.require()` is the validated output, or fails the test with a table of the attempts.
+        """
+        job = self._job(prompt, case, schema, options)
+        run = Run(job.task, job.plan.feedback, is_overdue=job.is_overdue)
+        return self._keep(job, {run.feedback.name: drive(run, job.send)})[run.feedback.name]
+
+    async def acall(
+        self,
+        prompt: Prompt | None = None,
+        *,
+        case: Case | Mapping[str, JSON] | None = None,
+        schema: Any = None,
+        **options: Unpack[Options],
+    ) -> Trace:
+        """As the call, without blocking."""
+        job = self._job(prompt, case, schema, options)
+        run = Run(job.task, job.plan.feedback, is_overdue=job.is_overdue)
+        async with job.sender() as send:
+            trace = await adrive(run, send)
+        return self._keep(job, {run.feedback.name: trace})[run.feedback.name]
+
+    def compare(
+        self,
+        prompt: Prompt | None = None,
+        *,
+        case: Case | Mapping[str, JSON] | None = None,
+        schema: Any = None,
+        **options: Unpack[Options],
+    ) -> Mapping[str, Trace]:
+        """Correct under several policies, each of which goes on from the same first reply; a trace by policy.
+
+        Without `resample` among them nobody knows what feedback is worth.
+        """
+        job = self._job(prompt, case, schema, options)
+        arms = job.plan.arms
+        first = Run(job.task, arms[0], is_overdue=job.is_overdue)
+        ask(first, job.send)
+        forks = [first.fork(arm, is_overdue=job.is_overdue) for arm in arms]
+        return self._keep(job, {fork.feedback.name: drive(fork, job.send) for fork in forks})
+
+    async def acompare(
+        self,
+        prompt: Prompt | None = None,
+        *,
+        case: Case | Mapping[str, JSON] | None = None,
+        schema: Any = None,
+        **options: Unpack[Options],
+    ) -> Mapping[str, Trace]:
+        """As `compare`, without blocking: after the first reply all policies are asked at once."""
+        import asyncio
+
+        job = self._job(prompt, case, schema, options)
+        arms = job.plan.arms
+        first = Run(job.task, arms[0], is_overdue=job.is_overdue)
+        async with job.sender() as send:
+            await aask(first, send)
+            forks = [first.fork(arm, is_overdue=job.is_overdue) for arm in arms]
+            traces = await asyncio.gather(*(adrive(fork, send) for fork in forks))
+        return self._keep(job, {trace.arm: trace for trace in traces})
+
+    def _job(
+        self, prompt: Prompt | None, case: Case | Mapping[str, JSON] | None, schema: Any, options: Options
+    ) -> _Job:
+        opened = self._opened
+        plan = plan_of(opened.item, opened.retry, options)
+        asked = prompt or opened.prompt
+        if schema is not None:
+            asked = asked.replace(schema=schema)
+        known = opened.draw.case if case is None else case
+        known = known if isinstance(known, Case) or known is None else Case(inputs=dict(known)) if known else None
+        validator = opened.draw.suite.validators[opened.draw.variant] if asked is opened.draw.prompt else None
+        task = Task(
+            prompt=asked,
+            inputs={} if known is None else known.inputs,
+            target=target_of(asked, validator),
+            budget=plan.budget,
+            sample=opened.draw.sample,
+            score=None if plan.score is None else self._score(plan.score, known),
+            price=opened.prices.cost,
+        )
+        return _Job(opened, task, plan)
+
+    def _score(self, score: Any, case: Case | None) -> Score:
+        judge = a_grader(score)
+
+        def scored(response: Response) -> float | None:
+            grade = self._opened.hidden_grade(judge, response, case)
+            return grade.score if grade.passed is None else float(grade.passed)
+
+        return scored
+
+    def _keep(self, job: _Job, traces: Mapping[str, Trace]) -> Mapping[str, Trace]:
+        """Note the traces of a run with the item, whose marker's graders look at the last reply."""
+        opened = self._opened
+        self._runs += 1
+        for trace in traces.values():
+            unsaid = _undisclosed(opened, job.task.prompt)
+            opened.traces.append(record_of(trace, run=self._runs, undisclosed=unsaid))
+            opened.response = trace.response or opened.response
+        return traces
+
+
+@dataclass(slots=True)
+class _Job:
+    """One call of the fixture: what is asked, and how the item's recording answers."""
+
+    opened: OpenItem
+    task: Task
+    plan: Plan
+    began: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.began = time.monotonic()
+
+    @property
+    def _left(self) -> float | None:
+        """The seconds that are left; None without a deadline."""
+        deadline = self.plan.budget.deadline
+        return None if deadline is None else deadline - (time.monotonic() - self.began)
+
+    def is_overdue(self, slot: str) -> bool:
+        """Whether the deadline has passed. A replay takes no time: there it had, where nothing more was recorded."""
+        if self.opened.recorder.mode == "replay":
+            return not self.opened.recorder.has_any(slot)
+        return self._left is not None and self._left <= 0
+
+    def send(self, request: Request, slot: str) -> Answer:
+        """A reply from the recording, or through the client, whose traffic is recorded."""
+        if (answer := self._recorded(request, slot)) is not None:
+            return answer
+        from pytest_llm.calls.transport import send
+
+        opened = self.opened
+        with self._noting(), asking(opened.recorder, "subject", slot):
+            return send(opened.clients.of(self.task.prompt), request, within=self._left), False
+
+    @contextlib.asynccontextmanager
+    async def sender(self) -> AsyncIterator[AsyncSend]:
+        """As `send`, without blocking; a client is made where something has to be asked, and closed."""
+        async with contextlib.AsyncExitStack() as stack:
+            clients: list[Any] = []
+
+            async def answer(request: Request, slot: str) -> Answer:
+                if (known := self._recorded(request, slot)) is not None:
+                    return known
+                from pytest_llm.calls.transport import asend
+
+                opened = self.opened
+                if not clients:
+                    clients.append(await stack.enter_async_context(opened.clients.lent(self.task.prompt)))
+                with self._noting(), asking(opened.recorder, "subject", slot):
+                    return await asend(clients[0], request, within=self._left), False
+
+            yield answer
+
+    def _recorded(self, request: Request, slot: str) -> Answer | None:
+        recorder, record = self.opened.recorder, model_record(request.endpoint, request.body)
+        if recorder.mode != "replay" and not recorder.knows(record, slot):
+            return None
+        with self._noting():
+            return stored_reply(recorder.take(record, arm=slot).reply, recorder.shown), True
+
+    @contextlib.contextmanager
+    def _noting(self) -> Any:
+        """A call that failed fails the test, as anywhere; a trace alone might be passed over without a word."""
+        try:
+            yield
+        except CallFailed as failed:
+            keeps_errors = self.opened.draw.suite.record_errors
+            if outcome_of_failure(failed) == "transport_error" and not keeps_errors:
+                self.opened.recorder.note(failed)
+            raise
+
+
+def plan_of(item: pytest.Item, ini: Mapping[str, float], said: Mapping[str, Any]) -> Plan:
+    """How a correction is run: by the call, by the closest marker that says it, by the ini file. Raises LlmError."""
+    marked: dict[str, Any] = {}
+    for mark in item.iter_markers("llm_retry"):
+        if mark.args:
+            raise MarkerError("the llm_retry marker takes keywords only", fix={"write": "llm_retry(attempts=3)"})
+        _check_names(mark.kwargs, "the llm_retry marker")
+        marked = {**mark.kwargs, **marked}
+    _check_names(said, "llm_retry")
+    options = {**ini, **marked, **said}
+    budget = Budget(**{name: options[name] for name in Budget.__slots__ if name in options})
+    arms = tuple(feedback_of(one) for one in _several(options.get("arms", DEFAULT_ARMS)))
+    if len({arm.name for arm in arms}) < len(arms) or len(arms) < 2:
+        named = ", ".join(arm.name for arm in arms) or "none"
+        raise CorrectionError(
+            f"arms= names the policies that are compared, two at least, each once: {named}",
+            fix={"write": 'arms=("resample", "errors")'},
+        )
+    if budget.attempts < 2 and "arms" in options:
+        raise CorrectionError(
+            "attempts=1 and arms= contradict each other: without a second attempt there is nothing to compare",
+            fix={"write": "attempts=3"},
+        )
+    score = options.get("score")
+    if score is not None and not callable(score):
+        raise CorrectionError(f"score= is a grader or a function, not {score!r:.80}")
+    return Plan(budget=budget, feedback=feedback_of(options.get("feedback", "errors")), arms=arms, score=score)
+
+
+def _several(arms: Any) -> Sequence[Any]:
+    return (arms,) if isinstance(arms, str) or callable(arms) else tuple(arms)
+
+
+def _check_names(said: Mapping[str, Any], where: str) -> None:
+    known = Options.__annotations__
+    if unknown := [name for name in said if name not in known]:
+        raise MarkerError(f"{where} has no argument {unknown[0]!r}", instead=[", ".join(known)])
+
+
+def _undisclosed(opened: OpenItem, prompt: Prompt) -> tuple[str, ...] | None:
+    """What a prompt leaves unsaid; of a declared one it is looked up once."""
+    if prompt is not opened.draw.prompt:
+        return undisclosed(prompt)
+    known = opened.item.config.stash.setdefault(_UNDISCLOSED, {})
+    key = id(opened.draw.suite), opened.draw.variant
+    if key not in known:
+        known[key] = undisclosed(prompt)
+    return known[key]
