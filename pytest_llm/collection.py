@@ -121,7 +121,7 @@ def suite_of(definition: pytest.Function, fixturenames: Iterable[str], settings:
         prompts=prompts,
         cases=tuple(cases),
         samples=_samples(said.get("samples"), settings),
-        graders=_graders(said.get("graders", ())),
+        graders=graders_of(said.get("graders", ())),
         schema_required=said.get("schema_required", True),
         record_errors=said.get("record_errors", False),
         validators={name: None if prompt is None else prompt.validator() for name, prompt in prompts.items()},
@@ -327,7 +327,8 @@ def _samples(said: Any, settings: Settings) -> int:
     return settings.default_samples or 1
 
 
-def _graders(said: Any) -> tuple[Grader, ...]:
+def graders_of(said: Any) -> tuple[Grader, ...]:
+    """One grader or several, as a marker names them. Raises MarkerError."""
     if not isinstance(said, Iterable) or isinstance(said, str):
         said = (said,)
     out = []

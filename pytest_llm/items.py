@@ -77,6 +77,8 @@ class OpenItem:
     #: Where the suite's baseline is, or would be, relative to the root.
     baseline: str = ""
     response: Response | None = None
+    #: Whether it was asked as `llm_response`, of which the schema is a grade.
+    responded: bool = False
     grades: list[GradeRecord] = field(default_factory=list)
     traces: list[TraceRecord] = field(default_factory=list)
     body_failed: bool = False
@@ -133,7 +135,7 @@ class OpenItem:
         response = run(turns, send or self._send)
         told = response.cost  # by the provider itself
         price = self.prices.cost(response.model, response.usage) if told is None else told
-        self.response = replace(response, cost=price)
+        self.response, self.responded = replace(response, cost=price), True
         return self.response
 
     def _send(self, request: Request) -> Reply:
@@ -196,7 +198,9 @@ class OpenItem:
             return
         if isinstance(output, Response):
             self.response = output
-        if "llm_response" in self.item.fixturenames and self.draw.suite.validators[self.draw.variant] is not None:
+        if (self.responded or "llm_response" in self.item.fixturenames) and self.draw.suite.validators[
+            self.draw.variant
+        ] is not None:
             self.grades.insert(0, self._schema_grade(output))
         for one in self.draw.suite.graders:
             self._grade(one, output)

@@ -12,6 +12,7 @@ import pytest
 
 from pytest_llm.calls import Request, Response
 from pytest_llm.cassettes import asking, model_record
+from pytest_llm.collection import graders_of
 from pytest_llm.correction.attempt import Trace
 from pytest_llm.correction.budget import Budget
 from pytest_llm.correction.disclosure import undisclosed
@@ -21,7 +22,7 @@ from pytest_llm.correction.policies import Feedback, Policy, feedback_of
 from pytest_llm.correction.record import record_of
 from pytest_llm.correction.run import Run, Score, Task
 from pytest_llm.errors import CallFailed, CorrectionError, MarkerError
-from pytest_llm.graders import grader as a_grader
+from pytest_llm.graders import Grader
 from pytest_llm.items import OpenItem, stored_reply
 from pytest_llm.prompts import Case, Prompt
 from pytest_llm.schemas import JSON
@@ -54,7 +55,7 @@ class Plan:
     budget: Budget
     feedback: Feedback
     arms: tuple[Feedback, ...]
-    score: Any
+    score: Grader | None
 
 
 class Retry:
@@ -157,9 +158,7 @@ class Retry:
         )
         return _Job(opened, task, plan)
 
-    def _score(self, score: Any, case: Case | None) -> Score:
-        judge = a_grader(score)
-
+    def _score(self, judge: Grader, case: Case | None) -> Score:
         def scored(response: Response) -> float | None:
             grade = self._opened.hidden_grade(judge, response, case)
             return grade.score if grade.passed is None else float(grade.passed)
@@ -272,9 +271,7 @@ def plan_of(item: pytest.Item, ini: Mapping[str, float], said: Mapping[str, Any]
             "attempts=1 and arms= contradict each other: without a second attempt there is nothing to compare",
             fix={"write": "attempts=3"},
         )
-    score = options.get("score")
-    if score is not None and not callable(score):
-        raise CorrectionError(f"score= is a grader or a function, not {score!r:.80}")
+    score = None if options.get("score") is None else graders_of(options["score"])[0]
     return Plan(budget=budget, feedback=feedback_of(options.get("feedback", "errors")), arms=arms, score=score)
 
 

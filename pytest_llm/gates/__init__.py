@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pytest_llm.gates.baseline import read_baseline as read_baseline
     from pytest_llm.gates.baseline import write_baseline as write_baseline
     from pytest_llm.gates.expectations import better as better
+    from pytest_llm.gates.expectations import feedback_helps as feedback_helps
     from pytest_llm.gates.expectations import judge_expectations as judge_expectations
     from pytest_llm.gates.verdict import judge as judge
     from pytest_llm.stats.paired import StratifiedTest as StratifiedTest
@@ -53,6 +54,7 @@ _FILES = {
     **{name: f"stats.{file}" for name, file in _STATS.items()},
     "Baseline": "gates.baseline",
     "better": "gates.expectations",
+    "feedback_helps": "gates.expectations",
     "judge": "gates.verdict",
     "judge_expectations": "gates.expectations",
     "read_baseline": "gates.baseline",

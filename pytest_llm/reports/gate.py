@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from pytest_llm.reports.text import percent, visible
+from pytest_llm.reports.text import percent, signed, visible
 from pytest_llm.results import MetricChange, Suspect, Verdict
 
 MOST_NAMES = 5
@@ -38,12 +38,7 @@ def _points(metric: MetricChange) -> str:
     if metric.change is None or metric.interval is None:
         return ""
     low, high = metric.interval
-    return f"{_signed(metric.change)} pt [{_signed(low)}, {_signed(high)}]"
-
-
-def _signed(share: float) -> str:
-    text = f"{abs(share) * 100:.1f}"
-    return text if text == "0.0" else f"{'−' if share < 0 else '+'}{text}"
+    return f"{signed(metric.change)} pt [{signed(low)}, {signed(high)}]"
 
 
 def _indented(rows: Iterable[tuple[str, str]]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from pytest_llm.reports.correction import correction_lines
 from pytest_llm.reports.gate import verdict_lines
 from pytest_llm.reports.text import compact, one_line, percent, visible
 from pytest_llm.results import FixtureCalls, Result, Run, SuiteSummary
@@ -20,6 +21,8 @@ def summary_lines(run: Run, orphans: Sequence[str] = ()) -> list[str]:
     width = max(map(len, names), default=0)
     lines = [f"{visible(name):<{width}}   {_suite(suite)}" for name, suite in zip(names, suites, strict=True)]
     lines += [line for verdict in run.verdicts for line in verdict_lines(verdict)]
+    for correction in run.corrections():
+        lines += correction_lines(correction)
     lines += [_fixture(one) for one in run.fixtures]
     lines.append(_exchanges(run.results))
     return [*lines, *_remarks(run.results), *_orphans(orphans), *_unrecorded(run.results)]

@@ -8,7 +8,7 @@ from pytest_llm.schemas import JSON, visible
 
 LONGEST_LINE = 100
 
-__all__ = ["compact", "one_line", "percent", "visible"]
+__all__ = ["compact", "one_line", "percent", "signed", "visible"]
 
 
 def one_line(value: JSON, longest: int = LONGEST_LINE) -> str:
@@ -31,6 +31,16 @@ def percent(part: int, whole: int) -> str:
         return "–"
     shown = f"{100 * part / whole:.1f} %"
     return "99.9 %" if part < whole and shown == "100.0 %" else shown
+
+
+def signed(share: float) -> str:
+    """A difference of shares in points, with its sign.
+
+    >>> signed(-0.146), signed(0.0)
+    ('−14.6', '0.0')
+    """
+    text = f"{abs(share) * 100:.1f}"
+    return text if text == "0.0" else f"{'−' if share < 0 else '+'}{text}"
 
 
 def compact(number: int) -> str:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pytest_llm.correction.record import TraceRecord
 from pytest_llm.errors import RunFileError
 from pytest_llm.results.typed import reader
 from pytest_llm.schemas import JSON
+
+if TYPE_CHECKING:
+    from pytest_llm.correction.measures import Observed
 
 Outcome = Literal["passed", "failed", "ungraded", "error"]
 """ungraded: a required grade could not be given, and none failed. error: there was nothing to judge."""
@@ -161,6 +164,15 @@ class Result:
     def confirms(self) -> bool:
         """Whether the item was collected to confirm a suspicion."""
         return self.sample >= CONFIRMATIONS.start
+
+    @property
+    def observed(self) -> list[Observed]:
+        """The traces, with what they belong to."""
+        from pytest_llm.correction.measures import Observed
+
+        return [
+            Observed(run=f"{self.nodeid} {one.run}", case=f"{self.line} {one.run}", trace=one) for one in self.traces
+        ]
 
     @property
     def json(self) -> dict[str, JSON]:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from pytest_llm.errors import RunFileError
 from pytest_llm.results.result import FixtureCalls, Result
 from pytest_llm.results.verdict import SuiteRecord, Verdict, suites_in, verdicts_in
 from pytest_llm.schemas import JSON
+
+if TYPE_CHECKING:
+    from pytest_llm.correction.comparison import Correction
 
 VERSION = 1
 _DAMAGED = {"run": "pytest again; the run file is made anew each time"}
@@ -45,6 +49,21 @@ class Run:
     #: What a gate has to know of the suites, and what it said of them.
     records: tuple[SuiteRecord, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
+
+    def corrections(self) -> list[Correction]:
+        """What the fixture llm_retry has measured, for every suite that used it, and every variant in it."""
+        groups: dict[tuple[str, str | None], list[Result]] = {}
+        for result in self.results:
+            if result.traces and not result.confirms:
+                groups.setdefault((result.suite, result.variant), []).append(result)
+        if not groups:
+            return []
+        from pytest_llm.correction.comparison import correction_of
+
+        return [
+            correction_of(suite, variant, [trace for one in results for trace in one.observed])
+            for (suite, variant), results in groups.items()
+        ]
 
     def suites(self) -> list[SuiteSummary]:
         """A summary for every suite, and every variant in it, in the order of the run."""
@@ -169,6 +188,7 @@ def json_report(run: Run) -> str:
         "mode": run.mode,
         "scope": run.scope.json,
         "suites": [suite.json for suite in run.suites()],
+        "corrections": [one.json for one in run.corrections()],
         "fixtures": [one.json for one in run.fixtures],
         "verdicts": [one.json for one in run.verdicts],
         "results": [result.json for result in run.results],

@@ -241,6 +241,7 @@ def test_the_json_report_is_one_document():
                 "scores": {"close": {"mean": 0.5, "count": 1}},
             }
         ],
+        "corrections": [],
         "fixtures": [],
         "verdicts": [],
         "results": [json.loads(json.dumps(run.results[0].json))],
