@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict, Unpack
 
@@ -13,7 +13,7 @@ import pytest
 from pytest_llm.calls import Request, Response
 from pytest_llm.cassettes import asking, model_record
 from pytest_llm.collection import graders_of
-from pytest_llm.correction.attempt import Trace
+from pytest_llm.correction.attempt import FIRST_SLOT, Trace
 from pytest_llm.correction.budget import Budget
 from pytest_llm.correction.disclosure import undisclosed
 from pytest_llm.correction.drive import Answer, AsyncSend, aask, adrive, ask, drive
@@ -22,7 +22,7 @@ from pytest_llm.correction.policies import Feedback, Policy, feedback_of
 from pytest_llm.correction.record import record_of
 from pytest_llm.correction.run import Run, Score, Task
 from pytest_llm.errors import CallFailed, CorrectionError, MarkerError
-from pytest_llm.graders import Grader
+from pytest_llm.graders import Grader, grader
 from pytest_llm.items import OpenItem, stored_reply
 from pytest_llm.prompts import Case, Prompt
 from pytest_llm.schemas import JSON
@@ -207,7 +207,7 @@ class _Job:
         from pytest_llm.calls.transport import send
 
         opened = self.opened
-        with self._noting(), asking(opened.recorder, "subject", slot):
+        with self._noting(slot), asking(opened.recorder, "subject", slot):
             return send(opened.clients.of(self.task.prompt), request, within=self._left), False
 
     @contextlib.asynccontextmanager
@@ -224,7 +224,7 @@ class _Job:
                 opened = self.opened
                 if not clients:
                     clients.append(await stack.enter_async_context(opened.clients.lent(self.task.prompt)))
-                with self._noting(), asking(opened.recorder, "subject", slot):
+                with self._noting(slot), asking(opened.recorder, "subject", slot):
                     return await asend(clients[0], request, within=self._left), False
 
             yield answer
@@ -233,17 +233,21 @@ class _Job:
         recorder, record = self.opened.recorder, model_record(request.endpoint, request.body)
         if recorder.mode != "replay" and not recorder.knows(record, slot):
             return None
-        with self._noting():
+        with self._noting(slot):
             return stored_reply(recorder.take(record, arm=slot).reply, recorder.shown), True
 
     @contextlib.contextmanager
-    def _noting(self) -> Any:
-        """A call that failed fails the test, as anywhere; a trace alone might be passed over without a word."""
+    def _noting(self, slot: str) -> Iterator[None]:
+        """A call that failed fails the test, as anywhere; a trace alone might be passed over without a word.
+
+        Not where errors are what is tested, and not a correction that the deadline cut off.
+        """
         try:
             yield
         except CallFailed as failed:
-            keeps_errors = self.opened.draw.suite.record_errors
-            if outcome_of_failure(failed) == "transport_error" and not keeps_errors:
+            is_cut = slot != FIRST_SLOT and self._left is not None and self._left <= 0
+            is_tested = self.opened.draw.suite.record_errors
+            if outcome_of_failure(failed) == "transport_error" and not is_cut and not is_tested:
                 self.opened.recorder.note(failed)
             raise
 
@@ -271,8 +275,14 @@ def plan_of(item: pytest.Item, ini: Mapping[str, float], said: Mapping[str, Any]
             "attempts=1 and arms= contradict each other: without a second attempt there is nothing to compare",
             fix={"write": "attempts=3"},
         )
-    score = None if options.get("score") is None else graders_of(options["score"])[0]
+    score = None if options.get("score") is None else _judge(options["score"])
     return Plan(budget=budget, feedback=feedback_of(options.get("feedback", "errors")), arms=arms, score=score)
+
+
+def _judge(score: Any) -> Grader:
+    if getattr(score, "__name__", "") == "<lambda>":  # nobody sees the name of what is never told
+        score = grader(name="score")(score)
+    return graders_of(score)[0]
 
 
 def _several(arms: Any) -> Sequence[Any]:
