@@ -21,6 +21,17 @@ _DEGENERATE = 0.9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AtEqualTokens:
+    """Some corrections of an arm against as many of another one as the same tokens buy, rounded down."""
+
+    corrections: int
+    over_corrections: int
+    #: -1..1, and its 95 % interval, Newcombe's for pairs.
+    change: float
+    interval: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ValueOfFeedback:
     """What an arm recovers beyond another one, over the same first failures."""
 
@@ -39,15 +50,16 @@ class ValueOfFeedback:
     interval: tuple[float, float] | None
     #: That they differ, two-sided, McNemar's mid-p; None where no pair does.
     p: float | None
-    #: The tokens that the other arm's whole budget of corrections takes, on average; None where not told.
-    tokens: float | None = None
-    #: The difference with no more than those tokens for either arm; None where not told.
-    change_at_equal_tokens: float | None = None
+    #: The same where both spent as many tokens; None where they are not told, or too few attempts were made to say.
+    at_equal_tokens: AtEqualTokens | None = None
 
     @property
     def json(self) -> dict[str, JSON]:
         """For a program."""
-        return {name: getattr(self, name) for name in self.__slots__}
+        out: dict[str, JSON] = {name: getattr(self, name) for name in self.__slots__}
+        equal = self.at_equal_tokens
+        out["at_equal_tokens"] = None if equal is None else {name: getattr(equal, name) for name in equal.__slots__}
+        return out
 
 
 def pairs_of(arm: str, over: str, traces: Iterable[Observed]) -> list[tuple[TraceRecord, TraceRecord]]:
@@ -66,10 +78,6 @@ def value_of_feedback(
     pairs = pairs_of(arm, over, traces)
     counts = Counter((one.ok, other.ok) for one, other in pairs)
     both, won, lost, neither = counts[True, True], counts[True, False], counts[False, True], counts[False, False]
-    tokens = _budget_in_tokens([other for _, other in pairs])
-    equal = None
-    if tokens is not None:
-        equal = sum(_recovers_within(one, tokens) - _recovers_within(other, tokens) for one, other in pairs)
     return ValueOfFeedback(
         arm=arm,
         over=over,
@@ -81,22 +89,43 @@ def value_of_feedback(
         change=(won - lost) / len(pairs) if pairs else None,
         interval=newcombe_paired(both, lost, won, neither, confidence),
         p=mcnemar_midp(lost, won),
-        tokens=tokens,
-        change_at_equal_tokens=None if equal is None or not pairs else equal / len(pairs),
+        at_equal_tokens=_at_equal_tokens(pairs, confidence),
     )
 
 
-def _budget_in_tokens(control: Sequence[TraceRecord]) -> float | None:
-    """What all corrections that a control may make take, each as dear as one is on average."""
-    spent = add_known([attempt.tokens for one in control for attempt in one.corrections])
-    made = sum(len(one.corrections) for one in control)
-    allowed = max((one.budget.get("attempts") or 0 for one in control), default=0) - 1
-    return None if spent is None or not made or allowed < 1 else float(spent / made * allowed)
+def _at_equal_tokens(pairs: Sequence[tuple[TraceRecord, TraceRecord]], confidence: float) -> AtEqualTokens | None:
+    """As many corrections of the arm as the other one's budget can pay for, and those that they are worth.
+
+    Asking again is cheaper than asking with feedback: the same number of attempts is not the same cost. Olausson et
+    al. 2024, arXiv 2306.09896.
+    """
+    ours, theirs = (_dearness([pair[side] for pair in pairs]) for side in (0, 1))
+    if not ours or not theirs:
+        return None
+    most = min(int(pair[side].budget.get("attempts") or 1) for pair in pairs for side in (0, 1)) - 1
+    for corrections in range(most, 0, -1):
+        worth = int(corrections * ours / theirs)
+        if 1 <= worth <= most:
+            break
+    else:
+        return None
+    counts = Counter((_recovers_by(one, corrections), _recovers_by(other, worth)) for one, other in pairs)
+    won, lost = counts[True, False], counts[False, True]
+    interval = newcombe_paired(counts[True, True], lost, won, counts[False, False], confidence)
+    return interval and AtEqualTokens(
+        corrections=corrections, over_corrections=worth, change=(won - lost) / len(pairs), interval=interval
+    )
 
 
-def _recovers_within(trace: TraceRecord, tokens: float) -> bool:
-    spent: float | None = add_known([attempt.tokens for attempt in trace.corrections])
-    return trace.ok and spent is not None and spent <= tokens
+def _dearness(traces: Sequence[TraceRecord]) -> float | None:
+    """The tokens of one correction, on average; None where they are not told, or none was made."""
+    spent = [attempt.tokens for one in traces for attempt in one.corrections]
+    total: float | None = add_known(spent)
+    return None if total is None else total / len(spent)
+
+
+def _recovers_by(trace: TraceRecord, corrections: int) -> bool:
+    return trace.ok and len(trace.corrections) <= corrections
 
 
 # -- what a reader has to know ------------------------------------------------------------------------------------
@@ -169,7 +198,7 @@ def _cautions(traces: Sequence[Observed], arms: Mapping[str, Measures]) -> Itera
         yield f"the first prompt does not state {named}: part of a gain is disclosure, not correction"
     fewest = min((one.recovered.of for one in arms.values()), default=0)
     if fewest < FEWEST:
-        yield f"{fewest} first failures are too few for a rate: read the counts"
+        yield f"{fewest} first failure{'' if fewest == 1 else 's'}: too few for a rate, read the counts"
     for what, names in (("models", _told(traces, "model")), ("system fingerprints", _told(traces, "fingerprint"))):
         if len(names) > 1:
             yield f"several {what} answered: {', '.join(names[:3])}"

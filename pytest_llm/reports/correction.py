@@ -90,9 +90,13 @@ def _values(values: Sequence[ValueOfFeedback]) -> Iterator[tuple[str, str]]:
         low, high = one.interval
         size = f"{one.pairs} first failure{'' if one.pairs == 1 else 's'} (won {one.won}, lost {one.lost})"
         change = f"{signed(one.change)} pt [{signed(low)}, {signed(high)}]   over {size}{_p(one.p)}"
-        equal = one.change_at_equal_tokens
-        more = "" if equal is None else f"   {signed(equal)} pt at equal tokens"
-        yield what, f"{one.arm} − {one.over}   {size if one.pairs < FEWEST else change + more}"
+        yield what, f"{one.arm} − {one.over}   {size if one.pairs < FEWEST else change}"
+        equal = one.at_equal_tokens
+        if equal is not None and equal.interval != one.interval and one.pairs >= FEWEST:
+            low, high = equal.interval
+            told = f"{signed(equal.change)} pt [{signed(low)}, {signed(high)}]   at equal tokens"
+            many = f"{equal.corrections} correction{'' if equal.corrections == 1 else 's'} against"
+            yield what, f"{' ' * len(f'{one.arm} − {one.over}')}   {told}: {many} {equal.over_corrections}"
 
 
 def _p(p: float | None) -> str:

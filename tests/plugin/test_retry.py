@@ -183,7 +183,10 @@ def test_the_marker_s_graders_look_at_the_last_reply_and_the_schema_does_not(sho
 
 
 def test_graders_without_a_call_of_the_fixture_are_an_error(shop):
-    shop.test("def test_it(llm_retry):\n    assert 1", rest=", graders=[__import__('pytest_llm.graders').graders.contains('x')]")
+    shop.test(
+        "def test_it(llm_retry):\n    assert 1",
+        rest=", graders=[__import__('pytest_llm.graders').graders.contains('x')]",
+    )
     found = shop.run()
     found.assert_outcomes(failed=1)
     found.stdout.fnmatch_lines(["*graders without a response to grade: llm_retry was not called*"])
