@@ -8,8 +8,9 @@ import pytest
 from gate_samples import graded, record, results
 from hypothesis import given
 from hypothesis import strategies as st
+from trace_samples import trace
 
-from pytest_llm.gates import better, judge_expectations, stratified_exact
+from pytest_llm.gates import better, feedback_helps, judge_expectations, newcombe_paired, stratified_exact
 
 
 def variants(one, other, **more):
@@ -118,3 +119,75 @@ def test_the_contrary_of_a_shown_claim_fails(cases):
     kinds = (claim.kind, contrary.kind)
     assert "PASS" not in kinds or "FAIL" in kinds
     assert kinds not in {("PASS", "PASS"), ("FAIL", "FAIL")}
+
+
+# -- whether feedback helps -----------------------------------------------------------------------------------------
+
+
+def corrected(arms, **more):
+    """A run whose items compared arms; letters by arm, as in trace_samples."""
+    items = results({f"c{place:02}": "P" for place in range(len(next(iter(arms.values()))))}, **more)
+    return [
+        replace(one, traces=tuple(trace(runs[place], arm) for arm, runs in arms.items()))
+        for place, one in enumerate(items)
+    ]
+
+
+HELPS = {"resample": ["III"] * 20, "errors": ["IV"] * 20}
+
+
+def test_feedback_that_helps_passes_and_the_contrary_fails():
+    shown, contrary = said(corrected(HELPS), feedback_helps(), feedback_helps("resample", over="errors"))
+    assert (shown.kind, shown.reason) == ("PASS", "errors recovers more than resample: shown")
+    assert (contrary.kind, contrary.reason) == ("FAIL", "resample recovers more than errors: it does not")
+    [metric] = shown.metrics
+    assert (metric.name, metric.base, metric.head, metric.change) == ("recovered", (0, 20), (20, 20), 1.0)
+    assert (shown.cases, shown.item, contrary.item) == (20, "llm-expect-1", "llm-expect-2")
+    assert metric.interval == newcombe_paired(0, 0, 20, 0, 0.975)  # two expectations share the level
+
+
+def test_feedback_has_to_help_by_more_than_low():
+    half = {"resample": ["III"] * 40, "errors": ["IV"] * 20 + ["III"] * 20}
+    [enough] = said(corrected(half), feedback_helps(low=0.3))
+    [undecided] = said(corrected(half), feedback_helps(low=0.5))
+    [short] = said(corrected(half), feedback_helps(low=0.9))
+    assert [one.kind for one in (enough, undecided, short)] == ["PASS", "INCONCLUSIVE", "FAIL"]
+    assert undecided.reason == "errors recovers more than resample by more than 50 points: not shown, nor the contrary"
+
+
+def test_without_a_control_or_with_one_that_repeats_itself_nothing_is_shown():
+    [missing] = said(corrected({"generic": ["III"] * 20, "errors": ["IV"] * 20}), feedback_helps())
+    assert (missing.kind, missing.is_red) == ("INVALID", True)
+    assert "the value of feedback was not measured" in missing.reason
+    same = corrected(HELPS)
+    same = [
+        replace(one, traces=tuple(replace(arm, attempts=tuple(map(repeated, arm.attempts))) for arm in one.traces))
+        for one in same
+    ]
+    [degenerate] = said(same, feedback_helps())
+    assert (degenerate.kind, "the control is degenerate, 40 of 40" in degenerate.reason) == ("INVALID", True)
+
+
+def repeated(attempt):
+    return replace(attempt, repeated=True)
+
+
+def test_where_no_first_attempt_failed_nothing_can_be_said():
+    [found] = said(corrected({"resample": ["V"] * 20, "errors": ["V"] * 20}), feedback_helps())
+    assert (found.kind, found.reason) == ("INCONCLUSIVE", "errors recovers more than resample: no first attempt failed")
+
+
+def test_one_variant_can_be_meant():
+    run = [replace(one, variant="few") for one in corrected(HELPS)]
+    [found] = said(run, feedback_helps(variant="none"))
+    assert found.kind == "INVALID"
+    [found] = said(run, feedback_helps(variant="few"))
+    assert (found.kind, found.reason) == ("PASS", "errors recovers more than resample in few: shown")
+    assert feedback_helps(variant="few").variants == ("few",)
+    assert feedback_helps().variants == ()
+
+
+@pytest.mark.parametrize("wrong", [{"arm": "resample"}, {"low": 1}, {"low": True}, {"low": -2.0}])
+def test_what_cannot_be_expected_of_feedback_is_refused(wrong):
+    with pytest.raises(ValueError, match=r"recover more than itself|difference of shares"):
+        feedback_helps(**wrong)

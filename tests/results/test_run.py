@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from trace_samples import trace
 
 from pytest_llm.errors import RunFileError
 from pytest_llm.results import (
@@ -322,3 +323,26 @@ def test_samples_that_confirm_a_suspicion_are_no_part_of_a_summary():
     one = Result(nodeid="a", suite="orders", outcome="passed", case="a")
     run = Run(results=(one, replace(one, nodeid="b", sample=101, outcome="failed")))
     assert run.suites()[0].total == 1
+
+
+# -- corrections --------------------------------------------------------------------------------------------------
+
+
+def test_traces_are_summed_up_by_suite_and_variant_and_survive_a_run_file():
+    arms = (trace("IIV", "resample"), trace("IV", "errors"))
+    items = [
+        replace(item("a"), traces=arms),
+        replace(item("b", variant="small"), traces=(trace("V"),)),
+        item("c"),
+        replace(item("d", sample=101), traces=arms),
+    ]
+    run = Run(results=tuple(items))
+    assert read_run(write_run(run)).results == run.results
+    found = run.corrections()
+    assert [(one.suite, one.variant, [arm.arm for arm in one.arms]) for one in found] == [
+        ("orders", None, ["resample", "errors"]),
+        ("orders", "small", ["errors"]),
+    ]
+    assert found[0].values[0].pairs == 1
+    told = json.loads(json_report(run))["corrections"]
+    assert [one["arms"][0]["recovered"]["of"] for one in told] == [1, 0]
