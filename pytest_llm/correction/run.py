@@ -81,7 +81,11 @@ class Run:
         sent, self.request = self.request, None
         self._spent = self._spent[0] + answer.retries, self._spent[1] + answer.waited
         if isinstance(answer, CallFailed):
-            self._add(sent, None, answer, replayed=replayed)
+            if self.attempts and outcome_of_failure(answer) == "transport_error" and self._is_late():
+                # What the deadline cut off is no attempt: a replay, which takes no time, could not tell of it.
+                self.stop = "deadline"
+            else:
+                self._add(sent, None, answer, replayed=replayed)
             return
         if self._turns is None:
             response = read_reply(
@@ -133,11 +137,11 @@ class Run:
     @property
     def wants_another(self) -> bool:
         """Whether feedback could do something about the last attempt; where not, why the run ends is noted."""
+        if self.stop is not None:
+            return False
         outcome = self.attempts[-1].outcome
-        if outcome in CORRECTABLE:
-            return True
-        self.stop = "deadline" if outcome == "transport_error" and self._is_late() else _ENDS[outcome]
-        return False
+        self.stop = _ENDS.get(outcome)
+        return outcome in CORRECTABLE
 
     @property
     def is_spent(self) -> bool:
