@@ -9,7 +9,7 @@ import pytest
 
 from pytest_llm import errors
 from pytest_llm.errors import CassetteMiss, LlmError, OptionError, explain
-from pytest_llm.settings import Limits, Settings, changes_of, limits_of, one_mode, samples_of
+from pytest_llm.settings import Limits, Settings, changes_of, limits_of, one_mode, retry_of, samples_of
 
 
 @pytest.mark.parametrize(
@@ -168,6 +168,20 @@ def test_every_mistake_of_a_user_has_a_class_that_explains_itself():
         assert str(one("no", where="x.py:1", fix={"do": "this"})) == "no\n  where       x.py:1\n  do          this"
     assert issubclass(errors.GraderError, ValueError)
     assert issubclass(errors.SchemaMismatch, AssertionError)
+
+
+def test_the_budget_of_a_correction_is_read_and_what_is_empty_says_nothing():
+    assert retry_of({"attempts": "4", "tokens": " ", "cost": "0.5", "deadline": "3"}) == {
+        "attempts": 4,
+        "cost": 0.5,
+        "deadline": 3.0,
+    }
+
+
+@pytest.mark.parametrize(("name", "text"), [("attempts", "3.5"), ("deadline", "soon")])
+def test_a_budget_that_is_no_number_is_refused(name, text):
+    with pytest.raises(OptionError, match=f"llm_retry_{name} is a number, not {text!r}"):
+        retry_of({name: text})
 
 
 def test_a_miss_is_no_exception_that_a_client_could_catch_and_try_again():

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, Field
 from typing_extensions import TypeAliasType
 
 from pytest_llm.errors import SchemaError
-from pytest_llm.schemas import fingerprint, json_schema_of, validator_for
+from pytest_llm.schemas import fingerprint, json_schema_of, reads_json, validator_for
 
 
 class Order(BaseModel):
@@ -189,6 +189,31 @@ def test_the_order_of_a_json_schema_s_keywords_is_kept_and_does_not_matter():
 def test_one_validator_judges_many_texts():
     validator = validator_for(list[int])
     assert [validator(text).valid for text in ("[1]", "[", '["a"]', "[2, 3]")] == [True, False, False, True]
+
+
+@pytest.mark.parametrize("schema", [Order, list[int], {"type": "object"}, re.compile("x"), str])
+def test_a_schema_is_compiled_once_however_often_it_is_asked_for(schema):
+    assert validator_for(schema) is validator_for(schema)
+    assert validator_for(schema) is not validator_for(schema, leniency="strict")
+
+
+def test_what_cannot_be_a_key_is_compiled_each_time():
+    schema = Annotated[int, Field(json_schema_extra={"examples": [1]})]
+    assert validator_for(schema)("3").value == validator_for(schema)("3").value == 3
+
+
+def test_a_json_schema_that_is_changed_after_it_was_compiled_is_another_one():
+    schema = {"required": ["a"]}
+    assert validator_for(schema)("{}").valid is False
+    schema["required"] = []
+    assert validator_for(schema)("{}").valid is True
+
+
+@pytest.mark.parametrize(
+    ("schema", "reads"), [(Order, True), ({}, True), (str, False), (re.compile("x"), False), (lambda text: True, False)]
+)
+def test_whether_an_output_has_to_be_json(schema, reads):
+    assert reads_json(schema) is reads
 
 
 def test_importing_the_room_loads_no_validator_library():

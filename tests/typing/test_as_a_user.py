@@ -7,10 +7,13 @@ from collections.abc import Sequence
 import pytest
 from pydantic import BaseModel
 
-from pytest_llm import Case, Grade, Message, Prompt, Request, Response, grader, load_cases
+from pytest_llm import Case, FeedbackContext, Grade, Message, Prompt, Request, Response, Trace, grader, load_cases
 from pytest_llm.cassettes import Call
+from pytest_llm.correction import acorrect, correct, errors
+from pytest_llm.gates import feedback_helps
 from pytest_llm.graders import all_of, contains, equals_expected, fields_match, not_
 from pytest_llm.items import GradeFunction
+from pytest_llm.retrying import Retry
 
 
 class Order(BaseModel):
@@ -55,6 +58,24 @@ def test_any_code(llm_case: Case, llm_grade: GradeFunction, llm_calls: Sequence[
     grade: Grade = llm_grade(contains("14 days"), str(llm_case["question"]), required=False)
     assert grade.state in {"passed", "failed"}
     assert [call.model for call in llm_calls]
+
+
+def only_the_first(context: FeedbackContext) -> Sequence[Message | object]:
+    return context.turn(f"mend {context.issues[0].path}")
+
+
+@pytest.mark.llm(extract, cases=cases, expect=[feedback_helps(low=0.1)])
+@pytest.mark.llm_retry(attempts=3, score=equals_expected())
+def test_corrected(llm_retry: Retry) -> None:
+    trace: Trace = llm_retry(attempts=2, feedback=errors(limit=1))
+    assert trace.n <= 2
+    tokens: int | None = trace.tokens()
+    assert tokens is None or llm_retry.compare(arms=("resample", only_the_first))["resample"].ok
+
+
+async def corrected() -> int:
+    quantity: int = (await acorrect(extract, {"email": "x"}, deadline=3)).require().quantity
+    return quantity + len(correct(extract, {"email": "x"}).attempts)
 
 
 async def application() -> str:
