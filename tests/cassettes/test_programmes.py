@@ -66,15 +66,15 @@ class Model:
         self._count = 0
         self.given = defaultdict(list)
 
-    def answer(self, recorder, number):
+    def answer(self, recorder, number, arm=""):
         """What a client sees: a recorded reply, or one that is asked, and kept."""
-        ticket = recorder.take(request(number))
+        ticket = recorder.take(request(number), arm=arm)
         if ticket.reply is not None:
             return text_of(ticket.reply)
         with self._lock:
             self._count += 1
             said = f"reply {self._count}"
-            self.given[recorder.slot, number].append(said)
+            self.given[ticket.slot, number].append(said)
         recorder.keep(ticket, 200, {"content-type": "application/json"}, json.dumps({"said": said}).encode())
         return said
 
@@ -94,8 +94,20 @@ def in_threads(work, items):
         sys.setswitchinterval(interval)
 
 
-# A step is (sample, request); steps repeat, and the samples are mixed.
-programmes = st.lists(st.tuples(st.sampled_from("123"), st.integers(0, 4)), min_size=1, max_size=24)
+SLOTS = ("1", "2", "3", "1/resample/2", "1/errors/2")
+# A step is (slot, request): a sample, or an arm's attempt of one. Steps repeat, and the slots are mixed.
+programmes = st.lists(st.tuples(st.sampled_from(SLOTS), st.integers(0, 4)), min_size=1, max_size=24)
+
+
+def opened(place, mode):
+    """A recorder a sample, as the samples of a case have it; arms go through that of their sample."""
+    return {sample: place.open(mode, sample) for sample in "123"}
+
+
+def through(recorders, slot):
+    """The recorder of a slot, and the arm in it."""
+    sample, _, arm = slot.partition("/")
+    return recorders[sample], arm
 
 
 @settings(max_examples=60)
@@ -105,10 +117,11 @@ programmes = st.lists(st.tuples(st.sampled_from("123"), st.integers(0, 4)), min_
 def test_every_recorded_reply_comes_back_once_to_its_own_request_in_its_own_slot(steps, threads, scattered, random):
     with Place() as place:
         model = Model()
-        recorders = {slot: place.open("record", slot) for slot in dict.fromkeys(slot for slot, _ in steps)}
+        recorders = opened(place, "record")
 
         def ask(step):
-            return step, model.answer(recorders[step[0]], step[1])
+            recorder, arm = through(recorders, step[0])
+            return step, model.answer(recorder, step[1], arm)
 
         in_threads(ask, steps) if threads else [ask(step) for step in steps]
         for recorder in recorders.values():
@@ -118,9 +131,9 @@ def test_every_recorded_reply_comes_back_once_to_its_own_request_in_its_own_slot
         if random is not None:
             random.shuffle(order)
             order = order[: random.randint(0, len(order))] if scattered else order
-        again = {slot: place.open("replay", slot) for slot in recorders}
+        again = opened(place, "replay")
         heard = defaultdict(dict)
-        for step, reply in in_threads(lambda step: (step, _replay(again[step[0]], step[1])), order):
+        for step, reply in in_threads(lambda step: (step, _replay(again, *step)), order):
             assert reply.number not in heard[step]  # every number once
             heard[step][reply.number] = text_of(reply)
         for step, replies in heard.items():
@@ -131,12 +144,13 @@ def test_every_recorded_reply_comes_back_once_to_its_own_request_in_its_own_slot
         for step, count in Counter(order).items():
             if count == len(model.given[step]):
                 with pytest.raises(CassetteMiss) as caught:
-                    again[step[0]].take(request(step[1]))
+                    _replay(again, *step)
                 assert caught.value.kind == "exhausted"
 
 
-def _replay(recorder, number):
-    ticket = recorder.take(request(number))
+def _replay(recorders, slot, number):
+    recorder, arm = through(recorders, slot)
+    ticket = recorder.take(request(number), arm=arm)
     assert ticket.identity == identity_of(request(number))
     return ticket.reply
 
@@ -147,8 +161,8 @@ def test_of_many_equal_requests_at_once_no_two_get_the_same_reply():
         model, recorder = Model(), place.open("record", "1")
         in_threads(lambda _: model.answer(recorder, 0), range(count))
         recorder.close()
-        again = place.open("replay", "1")
-        numbers = in_threads(lambda _: _replay(again, 0).number, range(count))
+        again = opened(place, "replay")
+        numbers = in_threads(lambda _: _replay(again, "1", 0).number, range(count))
     assert sorted(numbers) == list(range(1, count + 1))
     assert len(set(model.given["1", 0])) == count
 
@@ -159,20 +173,21 @@ def test_of_many_equal_requests_at_once_no_two_get_the_same_reply():
 def test_a_sample_that_was_not_recorded_is_missing_never_anothers(recorded, asked):
     with Place() as place:
         model = Model()
-        for slot in "123":
-            recorder = place.open("record", slot)
-            for _, number in (step for step in recorded if step[0] == slot):
-                model.answer(recorder, number)
+        recorders = opened(place, "record")
+        for slot, number in recorded:
+            recorder, arm = through(recorders, slot)
+            model.answer(recorder, number, arm)
+        for recorder in recorders.values():
             recorder.close()
-        again = {slot: place.open("replay", slot) for slot in "123"}
+        again = opened(place, "replay")
         used = Counter()
         for step in asked:
             used[step] += 1
             if used[step] <= len(model.given[step]):
-                assert text_of(_replay(again[step[0]], step[1])) == model.given[step][used[step] - 1]
+                assert text_of(_replay(again, *step)) == model.given[step][used[step] - 1]
             else:
                 with pytest.raises(CassetteMiss):
-                    again[step[0]].take(request(step[1]))
+                    _replay(again, *step)
 
 
 @settings(max_examples=40)
@@ -181,18 +196,20 @@ def test_a_run_that_ends_anywhere_is_gone_on_with_and_asks_only_what_is_missing(
     """Also where it never came to its save: then the journal has what was answered."""
     with Place() as place:
         first, second = Model(), Model()
-        recorders = {slot: place.open("record", slot) for slot in "123"}
+        recorders = opened(place, "record")
         for slot, number in steps[:cut]:
-            first.answer(recorders[slot], number)
+            recorder, arm = through(recorders, slot)
+            first.answer(recorder, number, arm)
         for recorder in recorders.values():
             if saved:
                 recorder.close()
         told = place.restart()
         assert bool(told) == (not saved and cut > 0)
-        again = {slot: place.open("record", slot) for slot in "123"}
+        again = opened(place, "record")
         heard = defaultdict(list)
         for slot, number in steps:
-            heard[slot, number].append(second.answer(again[slot], number))
+            recorder, arm = through(again, slot)
+            heard[slot, number].append(second.answer(recorder, number, arm))
         # Each request gets its earlier replies first, and only then new ones.
         for step, said in heard.items():
             assert said == first.given[step] + second.given[step]
