@@ -181,7 +181,9 @@ def test_one_variant_can_be_meant():
     run = [replace(one, variant="few") for one in corrected(HELPS)]
     [found] = said(run, feedback_helps(variant="none"))
     assert found.kind == "INVALID"
-    [found] = said(run, feedback_helps(variant="few"))
+    confirming = replace(run[0], nodeid="confirms", sample=101)
+    [found] = said([*run, confirming], feedback_helps(variant="few"))
+    assert found.cases == 20
     assert (found.kind, found.reason) == ("PASS", "errors recovers more than resample in few: shown")
     assert feedback_helps(variant="few").variants == ("few",)
     assert feedback_helps().variants == ()

@@ -217,11 +217,11 @@ def test_the_call_is_stronger_than_the_marker_and_the_marker_than_the_ini_file(s
         "test_it.py",
         f"""{HEAD}
 @pytest.mark.llm(prompt, cases=CASES[:1])
-@pytest.mark.llm_retry(stall=5)
+@pytest.mark.llm_retry(stall=5, attempts=4)
 class TestAll:
     def test_ini(self, llm_retry):
         budget = llm_retry(feedback="resample").budget
-        assert (budget.attempts, budget.deadline, budget.stall) == (5, 60, 5)
+        assert (budget.attempts, budget.deadline, budget.stall) == (4, 60, 5)
 
     @pytest.mark.llm_retry(attempts=2)
     def test_marker(self, llm_retry):
@@ -250,6 +250,33 @@ def test_a_conversation_that_is_too_long_is_an_outcome_and_replays(shop):
     shop.test("def test_it(llm_retry):\n    assert llm_retry().stop == 'context_overflow'", rest=", record_errors=True")
     shop.record().assert_outcomes(passed=1)
     shop.run().assert_outcomes(passed=1)
+
+
+def test_a_schema_on_the_marker_is_that_of_the_correction(shop):
+    shop.test("def test_it(llm_retry):\n    assert llm_retry().first_try", rest=", schema={'required': ['item']}")
+    shop.record().assert_outcomes(passed=1)
+
+
+def test_a_client_that_was_made_for_a_call_is_closed(shop):
+    shop.write(
+        "conftest.py",
+        """
+import openai
+closed, close = [], openai.AsyncOpenAI.close
+async def noted(self):
+    closed.append(self)
+    await close(self)
+openai.AsyncOpenAI.close = noted
+""",
+    )
+    shop.test("""async def test_it(llm_retry):
+    import conftest
+    await llm_retry.acall()
+    assert len(conftest.closed) == 1
+    await llm_retry.acall(feedback="generic")
+    assert len(conftest.closed) == 2
+""")
+    shop.record().assert_outcomes(passed=1)
 
 
 # -- mistakes ---------------------------------------------------------------------------------------------------
@@ -289,6 +316,14 @@ def test_an_ini_key_that_is_no_number_is_a_usage_error(shop, text, told):
     found = shop.run()
     assert found.ret == pytest.ExitCode.USAGE_ERROR
     found.stderr.fnmatch_lines([f"*{told}"])
+
+
+def test_a_recording_run_without_a_key_is_refused_before_it_starts(shop, monkeypatch):
+    shop.forget_key()
+    monkeypatch.setenv("OPENAI_BASE_URL", "https://api.example.invalid/v1")
+    found = shop.record()
+    assert found.ret == pytest.ExitCode.USAGE_ERROR
+    found.stderr.fnmatch_lines(["*--llm-record has to ask Prompt 'order'"])
 
 
 def test_without_a_prompt_or_a_schema_there_is_nothing_to_correct(shop):
