@@ -4,14 +4,14 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from pytest_llm.correction.application import acorrect as acorrect
+    from pytest_llm.correction.application import correct as correct
     from pytest_llm.correction.attempt import Attempt as Attempt
     from pytest_llm.correction.attempt import SelfCorrectionFailed as SelfCorrectionFailed
     from pytest_llm.correction.attempt import Trace as Trace
     from pytest_llm.correction.budget import Budget as Budget
     from pytest_llm.correction.comparison import ValueOfFeedback as ValueOfFeedback
     from pytest_llm.correction.comparison import value_of_feedback as value_of_feedback
-    from pytest_llm.correction.correct import acorrect as acorrect
-    from pytest_llm.correction.correct import correct as correct
     from pytest_llm.correction.measures import Measures as Measures
     from pytest_llm.correction.measures import measures_of as measures_of
     from pytest_llm.correction.policies import FeedbackContext as FeedbackContext
@@ -31,8 +31,8 @@ _FILES = {
     "Trace": "attempt",
     "TraceRecord": "record",
     "ValueOfFeedback": "comparison",
-    "acorrect": "correct",
-    "correct": "correct",
+    "acorrect": "application",
+    "correct": "application",
     "errors": "policies",
     "generic": "policies",
     "measures_of": "measures",

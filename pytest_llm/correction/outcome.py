@@ -103,11 +103,10 @@ def target_of(prompt: Prompt, validator: Validator | None = None) -> Target:
     parameters are, where the prompt has none, and where the model may choose. `validator`: the compiled schema.
     """
     validate = validator or prompt.validator()
+    if nameless := [tool for tool in prompt.tools if not _named(tool)]:
+        raise CorrectionError(f"a tool of Prompt {prompt.name!r} has no name: {nameless[0]!r:.80}")
     required = _required(prompt)
-    try:
-        own = {_named(tool): validator_for(_parameters(tool), leniency="strict") for tool in prompt.tools}
-    except (KeyError, TypeError) as error:
-        raise CorrectionError(f"a tool of Prompt {prompt.name!r} has no name: {error}") from error
+    own = {_named(tool): validator_for(_parameters(tool), leniency="strict") for tool in prompt.tools}
     if unknown := [name for name in required if name not in own]:
         raise CorrectionError(
             f"Prompt {prompt.name!r} has to call the tool {unknown[0]!r}, which it does not have", instead=list(own)
@@ -128,13 +127,14 @@ def target_of(prompt: Prompt, validator: Validator | None = None) -> Target:
     return Target(name=named, validate=validate, tools=own, required=required, form=form)
 
 
-def _named(tool: JSON) -> str:
-    return str(tool["function"]["name"] if "function" in tool else tool["name"])
-
-
-def _parameters(tool: JSON) -> dict[str, Any]:
+def _named(tool: Mapping[str, JSON]) -> str:
+    """The name of a tool, or of a choice of one, in either API's form; "" where it has none."""
     inner = tool.get("function", tool)
-    return dict(inner.get("parameters") or {"type": "object"})
+    return str(inner.get("name") or "") if isinstance(inner, Mapping) else ""
+
+
+def _parameters(tool: Mapping[str, JSON]) -> dict[str, Any]:
+    return dict(tool.get("function", tool).get("parameters") or {"type": "object"})
 
 
 def _required(prompt: Prompt) -> tuple[str, ...]:
@@ -142,4 +142,4 @@ def _required(prompt: Prompt) -> tuple[str, ...]:
     choice = prompt.parameters.get("tool_choice")
     if choice in ("required", "any"):
         return tuple(_named(tool) for tool in prompt.tools)
-    return (_named(choice),) if isinstance(choice, Mapping) and ("function" in choice or "name" in choice) else ()
+    return (_named(choice),) if isinstance(choice, Mapping) and _named(choice) else ()
