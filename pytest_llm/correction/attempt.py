@@ -105,9 +105,8 @@ class Attempt:
     @property
     def said(self) -> JSON:
         """All that the model said, to compare replies by."""
-        if self.response is None:
-            return None
-        return [self.response.text, [(call.name, call.arguments_text) for call in self.response.tool_calls]]
+        calls = () if self.response is None else self.response.tool_calls
+        return [self.text, [(call.name, call.arguments_text) for call in calls]]
 
     @property
     def issues(self) -> tuple[Issue, ...]:

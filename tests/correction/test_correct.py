@@ -140,6 +140,11 @@ def test_a_failed_call_is_answered_as_what_the_tool_said_and_every_other_call_to
     assert second["content"] == "See the notice on the first call."
 
 
+def test_a_model_that_may_choose_a_tool_may_answer_in_words(run, server):
+    server.play("I would rather talk.")
+    assert run(TOOLS.replace(tool_choice=None)).value == "I would rather talk."
+
+
 def test_calls_without_ids_get_some(run, server):
     bare = {"type": "function", "function": {"name": "book", "arguments": "{}"}}
     server.play(chat(None, tool_calls=[bare]), chat(None, tool_calls=[call('{"qty": 3}')]))
@@ -438,6 +443,16 @@ def test_a_failed_run_tells_every_attempt_and_survives_pickling(run, server):
     assert repr(trace) == "<Trace errors: truncated after 2>"
     server.play((400, {"error": {"message": "no"}}))
     assert "the endpoint answered 400: 'no'" in str(run(PROMPT))
+
+
+def test_public_names_are_loaded_on_first_use():
+    import pytest_llm.correction as room
+
+    assert {"correct", "acorrect", "Trace", "errors", "measures_of"} <= set(dir(room))
+    assert all(getattr(room, name) is not None for name in room._FILES)
+    assert callable(room.correct)
+    with pytest.raises(AttributeError, match="'nothing'"):
+        getattr(room, "nothing")  # noqa: B009 - it is the looking up that is tested
 
 
 def test_repeats_are_told_as_such(run, server):

@@ -177,6 +177,20 @@ def test_every_request_can_be_rebuilt_from_the_trace_and_a_replay_is_the_run(ser
     assert (again.stop, json.dumps(str(again))) == (trace.stop, json.dumps(str(trace)))
 
 
+def test_a_deadline_is_looked_at_before_each_correction():
+    asked = []
+
+    def is_overdue(slot):
+        asked.append(slot)
+        return len(asked) > 1
+
+    task = Task(prompt=PROMPT, inputs={"what": "cups"}, target=target_of(PROMPT), budget=Budget(deadline=1, stall=None))
+    trace = drive(
+        Run(task, errors(), is_overdue=is_overdue), lambda *_: (Answer(data=REPLIES["bad"], latency=1), False)
+    )
+    assert (trace.stop, trace.n, asked) == ("deadline", 2, ["errors/2", "errors/3"])
+
+
 def test_a_fork_goes_on_from_the_first_attempt_and_asks_nothing_for_it():
     task = Task(prompt=PROMPT, inputs={"what": "cups"}, target=target_of(PROMPT), budget=Budget())
     first = Run(task, resample(), is_overdue=lambda _: False)

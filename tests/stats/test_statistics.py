@@ -15,8 +15,10 @@ from pytest_llm.gates import (
     clustered_se,
     fisher_one_sided,
     holm,
+    mcnemar_exact,
     mcnemar_midp,
     mde,
+    newcombe_paired,
     pass_at_k,
     pass_hat_k,
     stratified_exact,
@@ -266,6 +268,61 @@ def test_the_scatter_within_cases_is_what_statistics_says(cases):
     assert within_case_variance(cases) == pytest.approx(sum(map(variance, raw)) / len(raw), abs=1e-12)
 
 
+@given(st.integers(0, 60), st.integers(0, 60))
+def test_exact_mcnemar_as_scipy_and_statsmodels_have_it(only_base, only_head):
+    stats, tables = pytest.importorskip("scipy.stats"), pytest.importorskip("statsmodels.stats.contingency_tables")
+    if only_base == only_head == 0:
+        assert mcnemar_exact(0, 0) is None
+        return
+    theirs = tables.mcnemar([[1, only_base], [only_head, 1]], exact=True).pvalue
+    assert mcnemar_exact(only_base, only_head) == pytest.approx(theirs, abs=1e-12)
+    one_sided = stats.binomtest(only_base, only_base + only_head, alternative="less").pvalue
+    assert mcnemar_exact(only_base, only_head, one_sided=True) == pytest.approx(one_sided, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("counts", "interval"),
+    [
+        ((59, 16, 6, 80), (-0.1186, -0.0046)),
+        ((1, 7, 1, 12), (-0.507, -0.026)),
+        ((6, 4, 13, 27), (0.02, 0.33)),
+    ],
+)
+def test_newcombe_s_interval_for_pairs(counts, interval):
+    """Fagerland, Lydersen and Laake 2014, Stat Med 33:2850, two tables; the AlfWorld counts of reflexion's logs."""
+    found = newcombe_paired(*counts)
+    digits = len(str(interval[0]).partition(".")[2])
+    assert all(near(one, other, digits) for one, other in zip(found, interval, strict=True))
+
+
+@given(st.tuples(*[st.integers(0, 40)] * 4), st.sampled_from([0.8, 0.95, 0.99]))
+def test_newcombe_s_interval_turns_with_the_arms_and_holds_the_change(counts, confidence):
+    both, only_base, only_head, neither = counts
+    found = newcombe_paired(*counts, confidence)
+    if not sum(counts):
+        assert found is None
+        return
+    low, high = found
+    assert -1 - 1e-9 <= low <= (only_head - only_base) / sum(counts) <= high <= 1 + 1e-9
+    turned = newcombe_paired(both, only_head, only_base, neither, confidence)
+    assert turned == pytest.approx((-high, -low), abs=1e-12)
+    failures = newcombe_paired(neither, only_head, only_base, both, confidence)  # the change of the rate of failures
+    assert failures == pytest.approx((-high, -low), abs=1e-9)
+
+
+@pytest.mark.parametrize("rates", [(0.4, 0.3, 0.2, 0.1), (0.1, 0.1, 0.4, 0.4), (0.6, 0.05, 0.15, 0.2)])
+def test_newcombe_s_interval_covers_what_it_says(rates):
+    """By enumeration of all tables of 20 pairs: 95 %, within what such intervals scatter by."""
+    stats = pytest.importorskip("scipy.stats")
+    truth, covered = rates[2] - rates[1], 0.0
+    for both, only_base, only_head in product(range(21), repeat=3):
+        if (neither := 20 - both - only_base - only_head) >= 0:
+            counts = both, only_base, only_head, neither
+            low, high = newcombe_paired(*counts)
+            covered += (low <= truth <= high) * stats.multinomial.pmf(counts, 20, rates)
+    assert 0.93 < covered < 0.985
+
+
 # -- undefined, and refused -------------------------------------------------------------------------------------
 
 
@@ -295,6 +352,8 @@ def test_what_is_not_known_is_none():
         lambda: mcnemar_midp(-1, 2),
         lambda: tango_interval(2, 2, 3),
         lambda: fisher_one_sided(3, 2, 1, 1),
+        lambda: mcnemar_exact(1, -2),
+        lambda: newcombe_paired(1, 1, -1, 1),
     ],
 )
 def test_counts_that_cannot_be_are_refused(wrong):
