@@ -251,7 +251,7 @@ class OpenItem:
             unkept=self.recorder.unkept,
             same=drift.count(False),
             drifted=drift.count(True),
-            requests=requests_digest(exchanges) if exchanges else "",
+            requests=requests_digest(exchanges, [trace.policy for trace in self.traces]) if exchanges else "",
             replies=replies_digest(exchanges) if exchanges else "",
             recording=recording_digest(exchanges) if exchanges else "",
             single_draw=is_single_draw(exchanges),

@@ -125,16 +125,14 @@ class Retry:
         **options: Unpack[Options],
     ) -> Mapping[str, Trace]:
         """As `compare`, without blocking: after the first reply all policies are asked at once."""
-        import asyncio
-
         job = self._job(prompt, case, schema, options)
         arms = job.plan.arms
         first = Run(job.task, arms[0], is_overdue=job.is_overdue)
         async with job.sender() as send:
             await aask(first, send)
             forks = [first.fork(arm, is_overdue=job.is_overdue) for arm in arms]
-            traces = await asyncio.gather(*(adrive(fork, send) for fork in forks))
-        return self._keep(job, {trace.arm: trace for trace in traces})
+            traces = await _together(forks, send)
+        return self._keep(job, {arm.name: traces[arm.name] for arm in arms})
 
     def _job(
         self, prompt: Prompt | None, case: Case | Mapping[str, JSON] | None, schema: Any, options: Options
@@ -174,6 +172,24 @@ class Retry:
             opened.traces.append(record_of(trace, run=self._runs, undisclosed=unsaid))
             opened.response = trace.response or opened.response
         return traces
+
+
+async def _together(forks: Sequence[Run], send: AsyncSend) -> dict[str, Trace]:
+    """The traces of all of them, by arm; the first that fails ends the others."""
+    import anyio
+
+    traces: dict[str, Trace] = {}
+
+    async def drive_one(fork: Run) -> None:
+        traces[fork.feedback.name] = await adrive(fork, send)
+
+    try:
+        async with anyio.create_task_group() as group:
+            for fork in forks:
+                group.start_soon(drive_one, fork)
+    except BaseExceptionGroup as several:
+        raise several.exceptions[0] from None
+    return traces
 
 
 @dataclass(slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -95,9 +95,15 @@ def _said(reply: StoredReply) -> object:
     return reply.status, read.text, read.reasoning, [(one.name, one.arguments_text) for one in read.tool_calls]
 
 
-def requests_digest(exchanges: Sequence[Exchange]) -> str:
-    """16 hex digits over what an item asked, whatever the order in which concurrent requests were sent."""
-    return _digest(sorted(set(map(_place, exchanges))))
+def requests_digest(exchanges: Sequence[Exchange], policies: Iterable[str] = ()) -> str:
+    """16 hex digits over what an item asked, whatever the order in which concurrent requests were sent.
+
+    What a correction asks is made of the reply before it; of corrections the policies count instead, by their digests,
+    so that the same prompt, drawn again, is the same.
+    """
+    asked = sorted({place for place in map(_place, exchanges) if not place[1]})
+    told = sorted(set(policies))
+    return _digest([*asked, *told] if told else asked)
 
 
 def replies_digest(exchanges: Sequence[Exchange]) -> str:

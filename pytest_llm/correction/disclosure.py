@@ -55,10 +55,11 @@ def undisclosed(prompt: Prompt) -> tuple[str, ...] | None:
     elif (schema := json_schema_of(prompt.schema)) is None:
         return None
     else:
-        rules = list(dict.fromkeys(_rules(schema, schema, "", frozenset())))
+        rules = list(_rules(schema, schema, "", frozenset()))
     text = _text(prompt)
     filled = f"{text}\n{_PLACEHOLDERS.sub('0', text)}"
-    return tuple(rule.told for rule in rules if not all(_found(needle, filled) for needle in rule.needles))
+    unsaid = (rule.told for rule in rules if not all(_found(needle, filled) for needle in rule.needles))
+    return tuple(dict.fromkeys(unsaid))
 
 
 def _found(needle: str, text: str) -> bool:

@@ -118,6 +118,27 @@ def test_without_blocking_all_arms_at_once(shop):
     assert comparable(shop) == recorded
 
 
+def test_what_one_arm_raises_ends_the_others_and_is_told_as_it_is(shop):
+    shop.test("""async def test_it(llm_retry):
+    await llm_retry.acompare(arms=("resample", lambda context: 1 / 0))
+""")
+    found = shop.record()
+    found.assert_outcomes(failed=1)
+    found.stdout.fnmatch_lines(["the feedback policy '<lambda>' failed: ZeroDivisionError: division by zero"])
+
+
+def test_the_same_prompt_drawn_again_is_another_draw_of_it_though_corrections_ask_otherwise(shop):
+    shop.test("def test_it(llm_retry):\n    llm_retry().require()")
+    shop.record("--llm-baseline=update").assert_outcomes(passed=1)
+    shop.server.script = lambda body, number: corrects(body, 1).replace("three", "3")
+    found = shop.run("--llm-rerecord")
+    found.stdout.fnmatch_lines(["*draw 2 of this prompt*"])
+    shop.test("def test_it(llm_retry):\n    llm_retry(feedback='generic').require()")
+    shop.run("--llm-record", "--llm-json=out.json")
+    [verdict] = json.loads((shop.path / "out.json").read_text(encoding="utf-8"))["verdicts"]
+    assert verdict["asked_anew"] == [1, 1]
+
+
 def test_another_feedback_makes_later_attempts_stale_and_says_what_changed(shop):
     body = "def test_it(llm_retry):\n    llm_retry(feedback=lambda context: context.turn({!r})).require()"
     shop.test(body.format("Mend it."))
