@@ -37,10 +37,9 @@ def measure_correction(rounds: int, *, others: bool) -> str:
 def _against(found: dict[str, list[float]]) -> list[str]:
     if "instructor" not in found:
         return []
-    pairs = zip(found["pytest-llm-evals"], found["instructor"], found["bare"], strict=True)
-    whole, beyond = zip(
-        *((ours / theirs, (ours - bare) / (theirs - bare)) for ours, theirs, bare in pairs), strict=True
-    )
+    pairs = list(zip(found["pytest-llm-evals"], found["instructor"], found["bare"], strict=True))
+    whole = [ours / theirs for ours, theirs, _ in pairs]
+    beyond = [(ours - bare) / (theirs - bare) for ours, theirs, bare in pairs]
     return [f"Ours of instructor's: {_range(whole, 2)}; beyond the bare call {_range(beyond, 2)}."]
 
 
@@ -54,5 +53,5 @@ def _growth(found: dict[str, list[float]]) -> str:
     return table(["ours", "CPU ms an attempt", "of the run above"], rows)
 
 
-def _range(values: list[float] | tuple[float, ...], digits: int) -> str:
+def _range(values: list[float], digits: int) -> str:
     return Spread(tuple(values)).range(digits)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from breakdown import measure_breakdown
+from correction import measure_correction
 from entering import measure_entering
 from gating import measure_gating
 from growth import measure_growth
@@ -116,6 +117,7 @@ BENCHMARKS: dict[str, Callable[[Sizes], str]] = {
     "growth": lambda sizes: measure_growth(sizes.growth, sizes.cases),
     "review": lambda sizes: measure_reviewing(sizes.reviewed, sizes.reviews),
     "gating": lambda sizes: measure_gating(sizes.judged, sizes.repeats),
+    "correction": lambda sizes: measure_correction(sizes.repeats, others=sizes.others),
     "breakdown": lambda sizes: measure_breakdown(sizes.cases),
 }
 LIBRARIES = ("pytest", "pydantic", "PyYAML", "pytest-recording", "cassetter", "vcrpy", "openai", "httpx2")
