@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from measure import Spread
-from table import table
+from table import table, versions
 from workload import PACKAGE, Subject
 
 INSTRUCTOR = Subject(name="instructor", project="", requirements=("instructor", "openai", "pydantic"))
@@ -31,7 +31,8 @@ def measure_correction(rounds: int, *, others: bool) -> str:
             ratio = [value / base for value, base in zip(found[name], bare, strict=True)]
             rows.append([name, _range(found[name], 2), "" if name == "bare" else _range(beyond, 2), _range(ratio, 2)])
     head = [f"{rounds} rounds: median (min–max)", "CPU ms an attempt", "beyond the bare call", "of the bare call"]
-    return "\n\n".join([table(head, rows), *_against(found), _growth(found)])
+    with_what = f"With {versions(python, ('instructor', 'openai', 'pydantic', 'tenacity'))}."
+    return "\n\n".join([table(head, rows), *_against(found), with_what, _growth(found)])
 
 
 def _against(found: dict[str, list[float]]) -> list[str]:
