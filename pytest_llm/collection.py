@@ -275,17 +275,18 @@ def _merged(definition: pytest.Function) -> dict[str, Any]:
             )
         given = dict(mark.kwargs)
         if mark.args:
-            given["prompt"] = _a_prompt(mark.args[0])
+            given["prompt"] = a_prompt(mark.args[0])
         for name, value in given.items():
             said.setdefault(name, value)
     return said
 
 
-def _a_prompt(value: Any) -> Prompt:
+def a_prompt(value: Any) -> Prompt:
+    """A prompt as it is. Raises MarkerError for anything else."""
     if isinstance(value, Prompt):
         return value
     raise MarkerError(
-        f"the llm marker's prompt is a Prompt, not {type(value).__name__} {str(value)[:40]!r}",
+        f"a prompt is a Prompt, not {type(value).__name__} {str(value)[:40]!r}",
         fix={"write": "@pytest.mark.llm(Prompt(name=…, model=…, user=…))", "or, cases": "@pytest.mark.llm(cases=…)"},
     )
 
@@ -293,17 +294,17 @@ def _a_prompt(value: Any) -> Prompt:
 def _prompts(said: Mapping[str, Any]) -> dict[str | None, Prompt | None]:
     variants = said.get("variants")
     if variants is None:
-        return {None: None if said.get("prompt") is None else _a_prompt(said["prompt"])}
+        return {None: None if said.get("prompt") is None else a_prompt(said["prompt"])}
     if said.get("prompt") is not None:
         raise MarkerError("the llm marker has a prompt and variants", fix={"put": "the prompt among the variants"})
     if not isinstance(variants, Mapping):
-        variants = [_a_prompt(variant) for variant in variants]
+        variants = [a_prompt(variant) for variant in variants]
         variants = {prompt.name: prompt for prompt in variants} if _differ(variants) else {}
     if not variants:
         raise MarkerError(
             "variants= needs prompts with different names", fix={"write": 'variants={"short": prompt, "long": other}'}
         )
-    return {str(name): _a_prompt(prompt) for name, prompt in variants.items()}
+    return {str(name): a_prompt(prompt) for name, prompt in variants.items()}
 
 
 def _differ(prompts: Sequence[Prompt]) -> bool:

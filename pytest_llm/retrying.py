@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict, Unpack
 
@@ -12,7 +12,7 @@ import pytest
 
 from pytest_llm.calls import Request, Response
 from pytest_llm.cassettes import asking, model_record
-from pytest_llm.collection import graders_of
+from pytest_llm.collection import a_prompt, graders_of
 from pytest_llm.correction.attempt import FIRST_SLOT, Trace
 from pytest_llm.correction.budget import Budget
 from pytest_llm.correction.disclosure import undisclosed
@@ -139,11 +139,12 @@ class Retry:
     ) -> _Job:
         opened = self._opened
         plan = plan_of(opened.item, opened.retry, options)
-        asked = prompt or opened.prompt
+        asked = opened.prompt if prompt is None else a_prompt(prompt)
         if schema is not None:
             asked = asked.replace(schema=schema)
         known = opened.draw.case if case is None else case
-        known = known if isinstance(known, Case) or known is None else Case(inputs=dict(known)) if known else None
+        if not isinstance(known, Case | None):
+            known = _case(known)
         validator = opened.draw.suite.validators[opened.draw.variant] if asked is opened.draw.prompt else None
         task = Task(
             prompt=asked,
@@ -298,11 +299,21 @@ def plan_of(item: pytest.Item, ini: Mapping[str, float], said: Mapping[str, Any]
 def _judge(score: Any) -> Grader:
     if getattr(score, "__name__", "") == "<lambda>":  # nobody sees the name of what is never told
         score = grader(name="score")(score)
-    return graders_of(score)[0]
+    graders = graders_of(score)
+    if len(graders) != 1:
+        raise CorrectionError(f"score= is one grader, and {len(graders)} were given")
+    return graders[0]
 
 
 def _several(arms: Any) -> Sequence[Any]:
-    return (arms,) if isinstance(arms, str) or callable(arms) else tuple(arms)
+    return tuple(arms) if isinstance(arms, Iterable) and not isinstance(arms, str) else (arms,)
+
+
+def _case(given: Any) -> Case | None:
+    """The inputs that were given as a case; None where there are none."""
+    if not isinstance(given, Mapping):
+        raise CorrectionError(f"case= is a Case or a dict of inputs, not {given!r:.80}", fix={"write": "case={…}"})
+    return Case(inputs=dict(given)) if given else None
 
 
 def _check_names(said: Mapping[str, Any], where: str) -> None:

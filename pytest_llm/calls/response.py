@@ -132,6 +132,7 @@ class Response:
 
         Raises SchemaMismatch, an AssertionError that lists the findings, when the output is not valid.
         """
+        __tracebackhide__ = True  # pytest shows the test that asked
         if self.report is None:
             return self.text
         if not self.report.valid:

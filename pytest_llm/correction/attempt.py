@@ -153,6 +153,8 @@ class Attempt:
 class SelfCorrectionFailed(AssertionError):
     """`Trace.require` was asked for, and no attempt is valid. The message is a table of the attempts."""
 
+    __module__ = "pytest_llm"
+
     def __init__(self, trace: Trace) -> None:
         super().__init__(str(trace))
         self.trace = trace
@@ -205,6 +207,7 @@ class Trace:
 
     def require(self) -> Any:
         """The validated output. Raises SelfCorrectionFailed, an AssertionError, where there is none."""
+        __tracebackhide__ = True  # pytest shows the test that asked
         if not self.ok:
             raise SelfCorrectionFailed(self)
         return self.value

@@ -17,7 +17,7 @@ FEWEST = 10
 
 
 def correction_lines(found: Correction) -> list[str]:
-    """What a suite's corrections came to; one line where nothing had to be corrected."""
+    """What a suite's corrections came to; one line where nothing was to correct, details where arms are compared."""
     name = found.suite if found.variant is None else f"{found.suite}[{found.variant}]"
     most = found.budget.get("attempts")
     head = f"{name}   at most {most:g} attempts" if most else name
@@ -28,9 +28,7 @@ def correction_lines(found: Correction) -> list[str]:
     rows = [
         *_table(found.arms, width),
         *_values(found.values),
-        *(("fixed next time", f"{one.arm}:  {_fixed(one)}") for one in found.arms if one.fixed),
-        *_steps(found.arms),
-        *(("damage", f"{one.arm}:  {_damage(one)}") for one in found.arms if one.introduced.of),
+        *(_details(found.arms) if found.values else ()),
         *(("right answers", f"{one.arm}:  {told}") for one in found.arms if (told := _scores(one))),
         *(("stopped by", f"{one.arm}:  {_stops(one)}") for one in found.arms if set(one.stops) - _USUAL),
         *(("careful", caution) for caution in found.cautions),
@@ -103,6 +101,12 @@ def _p(p: float | None) -> str:
     if p is None:
         return ""
     return ", p < .0001" if p < 0.0001 else f", p = {p:.4f}".replace("0.", ".", 1)
+
+
+def _details(arms: Sequence[Measures]) -> Iterator[tuple[str, str]]:
+    yield from (("fixed next time", f"{one.arm}:  {_fixed(one)}") for one in arms if one.fixed)
+    yield from _steps(arms)
+    yield from (("damage", f"{one.arm}:  {_damage(one)}") for one in arms if one.introduced.of)
 
 
 def _fixed(one: Measures) -> str:

@@ -38,7 +38,7 @@ def validator_for(schema: Any, *, leniency: Leniency = "fence") -> Validator:
     checked_leniency(leniency)
     kind = _kind(schema)
     try:
-        # Compiling costs a hundred times what validating does, and a prompt in a loop has one schema.
+        # Compiling is dear beside validating, and a prompt in a loop has one schema.
         if kind == "json schema":
             return _of_json(json.dumps(plain_schema(schema)), leniency)
         return _of_hashable(schema, kind, leniency)

@@ -183,8 +183,10 @@ def test_require_fails_with_a_table_of_the_attempts(shop):
             "*  1  invalid   *three*tokens",
             '*       /qty: expected an integer; got string "three".',
             "*  2  invalid   *three*tokens",
+            "test_it.py:*: SelfCorrectionFailed",
         ]
     )
+    assert "attempt.py" not in found.stdout.str()
 
 
 def test_the_marker_s_graders_look_at_the_last_reply_and_the_schema_does_not(shop):
@@ -354,6 +356,26 @@ def test_without_a_prompt_or_a_schema_there_is_nothing_to_correct(shop):
     shop.run().stdout.fnmatch_lines(["*without a prompt*"])
     shop.write("test_it.py", f"{HEAD}\ndef test_it(llm_retry):\n    llm_retry()")
     shop.run().stdout.fnmatch_lines(["*llm_retry needs the marker"])
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ("case='cups'", "case= is a Case or a dict of inputs, not 'cups'"),
+        ("case={}", "*'text' is undefined*"),
+        ("prompt='order'", "a prompt is a Prompt, not str 'order'"),
+        ("arms=3", "a feedback policy is a name or a callable, not 3"),
+        ("score=[]", "score= is one grader, and 0 were given"),
+        ("feedback=None", "a feedback policy is a name or a callable, not None"),
+        ("schema=3", "3 is not a schema"),
+    ],
+)
+def test_what_a_call_cannot_be_given_is_said_without_our_traceback(shop, options, told):
+    shop.test(f"def test_it(llm_retry):\n    llm_retry({options})")
+    found = shop.run()
+    found.assert_outcomes(failed=1)
+    found.stdout.fnmatch_lines([told.replace("[", "[[]")])
+    assert "retrying.py" not in found.stdout.str()
 
 
 def test_an_empty_body_cannot_fail(shop):

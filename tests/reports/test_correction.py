@@ -58,6 +58,15 @@ def test_few_failures_are_counts():
     assert lines.endswith("  careful             1 first failure: too few for a rate, read the counts")
 
 
+def test_details_are_told_where_arms_are_compared():
+    lines = told({"errors": ["V", "IIV"]}).split("\n")
+    assert lines[2].startswith("  errors              1/2 ")
+    assert lines[3:] == [
+        "  careful             without a control arm the value of feedback was not measured",
+        "                      1 first failure: too few for a rate, read the counts",
+    ]
+
+
 def test_nothing_to_correct_is_one_line():
     assert told({"errors": ["V", "V"]}, "small") == (
         "orders[small]   at most 3 attempts   2 of 2 valid at first: nothing to correct"

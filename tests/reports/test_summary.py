@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from trace_samples import trace
 
 from pytest_llm.reports import summary_lines
 from pytest_llm.reports.text import compact, percent
@@ -342,3 +343,9 @@ def test_fixtures_are_told_apart():
 def test_orphans_are_named_with_what_removes_them(orphans, said):
     lines = summary_lines(Run(results=(item("a"),)), orphans)
     assert lines[-2:] == [said, "  remove      pytest-llm cassettes prune"]
+
+
+def test_what_corrections_came_to_stands_under_the_suites():
+    lines = told(item("a", traces=(trace("IV"),))).split("\n")
+    assert lines[1] == "orders   at most 3 attempts"
+    assert lines[3].startswith("  errors              0/1         1/1")
