@@ -158,12 +158,16 @@ class Correction:
 
 
 def correction_of(suite: str, variant: str | None, traces: Sequence[Observed]) -> Correction:
-    """The corrections of a suite, arm by arm and against each other."""
+    """The corrections of a suite, arm by arm and against each other.
+
+    The arms of a comparison have one first try; runs that were not compared stand apart, or that would not be so.
+    """
+    compared = list(dict.fromkeys(one.trace.arm for one in traces if one.trace.compared))
     by_arm: dict[str, list[Observed]] = {}
     for one in traces:
-        by_arm.setdefault(one.trace.arm, []).append(one)
+        label = one.trace.arm if one.trace.compared or not compared else f"{one.trace.arm}, not compared"
+        by_arm.setdefault(label, []).append(one)
     arms = tuple(measures_of(arm, of_arm) for arm, of_arm in by_arm.items())
-    compared = list(dict.fromkeys(one.trace.arm for one in traces if one.trace.compared))
     pairs = [(arm, CONTROL) for arm in compared if CONTROL in compared and arm != CONTROL]
     if CONTENTLESS in compared:
         pairs += [(arm, CONTENTLESS) for arm in compared if arm not in (CONTROL, CONTENTLESS)]
@@ -172,7 +176,7 @@ def correction_of(suite: str, variant: str | None, traces: Sequence[Observed]) -
         variant=variant,
         arms=arms,
         values=tuple(value_of_feedback(traces, *pair) for pair in pairs),
-        cautions=tuple(_cautions(traces, {one.arm: one for one in arms})),
+        cautions=tuple(_cautions(traces, [one for one in arms if one.arm in compared] or arms, pairs)),
         budget=traces[0].trace.budget if traces else {},
     )
 
@@ -183,11 +187,11 @@ def is_degenerate(control: Measures) -> bool:
     return rate is not None and control.repeated.of > 1 and rate >= _DEGENERATE
 
 
-def _cautions(traces: Sequence[Observed], arms: Mapping[str, Measures]) -> Iterable[str]:
+def _cautions(traces: Sequence[Observed], arms: Sequence[Measures], pairs: Sequence[tuple[str, str]]) -> Iterable[str]:
     if not any(one.trace.corrections for one in traces) and all(one.trace.first_try for one in traces):
         return
-    control = arms.get(CONTROL)
-    if control is None or len(arms) == 1:
+    control = next((one for one in arms if one.arm == CONTROL), None)
+    if control is None or not any(over == CONTROL for _, over in pairs):
         yield "without a control arm the value of feedback was not measured"
     elif is_degenerate(control):
         told = f"{control.repeated.count} of {control.repeated.of}"
@@ -196,7 +200,7 @@ def _cautions(traces: Sequence[Observed], arms: Mapping[str, Measures]) -> Itera
     if unsaid:
         named = ", ".join(list(unsaid)[:4]) + (f" and {len(unsaid) - 4} more" if len(unsaid) > 4 else "")
         yield f"the first prompt does not state {named}: part of a gain is disclosure, not correction"
-    fewest = min((one.recovered.of for one in arms.values()), default=0)
+    fewest = min((one.recovered.of for one in arms), default=0)
     if fewest < FEWEST:
         yield f"{fewest} first failure{'' if fewest == 1 else 's'}: too few for a rate, read the counts"
     for what, names in (("models", _told(traces, "model")), ("system fingerprints", _told(traces, "fingerprint"))):

@@ -343,6 +343,22 @@ def test_arms_are_compared_with_the_control_and_with_the_one_without_content():
     assert correction_of("orders", None, []).budget == {}
 
 
+def test_runs_that_were_not_compared_stand_apart():
+    alone = [Observed(f"alone {n}", "a", trace("V", "errors", compared=False)) for n in range(5)]
+    again = [Observed(f"again {n}", "a", trace("IV", "resample", compared=False)) for n in range(5)]
+    found = correction_of("orders", None, [*alone, *observed({"resample": ["II"], "errors": ["IV"]}), *again])
+    assert [(one.arm, one.runs, one.first_try.count) for one in found.arms] == [
+        ("errors, not compared", 5, 5),
+        ("resample", 1, 0),
+        ("errors", 1, 0),
+        ("resample, not compared", 5, 0),
+    ]
+    assert "1 first failure: too few" in "\n".join(found.cautions)
+    assert [one.arm for one in correction_of("orders", None, alone).arms] == ["errors"]
+    told = "\n".join(correction_of("orders", None, again).cautions)
+    assert "without a control arm the value of feedback was not measured" in told
+
+
 def cautions(arms, **more):
     traces = [one._replace(trace=replace(one.trace, **more)) for one in observed(arms)]
     return "\n".join(correction_of("orders", None, traces).cautions)
