@@ -25,6 +25,8 @@ ATTEMPTS = 3
 LONGEST_WAIT_S = 30.0
 SHORTEST_KEY = 8
 SHORTEST_TIMEOUT_S = 0.001
+LONGEST_TIMEOUT_S = 86_400.0
+"""Of a client without a timeout: sockets take no number of seconds whatever."""
 RECORDED_LATENCY_HEADER = "pytest-llm-latency-ms"
 """Set on a replayed reply, whose time on the wire is not the model's."""
 
@@ -83,9 +85,18 @@ def _until(within: float | None) -> float | None:
 
 def _resource(client: Any, request: Request, until: float | None) -> Any:
     """The SDK's method group; raw, so that what is parsed here are the bytes that a cassette holds."""
-    limit = {} if until is None else {"timeout": max(SHORTEST_TIMEOUT_S, until - time.monotonic())}
+    limit = {} if until is None else {"timeout": _timeout(client.timeout, until - time.monotonic())}
     client = client.with_options(max_retries=0, **limit)
     return (client.chat.completions if request.api == "chat" else client.responses).with_raw_response
+
+
+def _timeout(own: Any, left: float) -> Any:
+    """The client's own timeouts, none of them longer than what is left."""
+    import openai
+
+    left = max(SHORTEST_TIMEOUT_S, min(left, LONGEST_TIMEOUT_S))
+    parts = openai.Timeout(own).as_dict()
+    return openai.Timeout(**{name: left if one is None else min(one, left) for name, one in parts.items()})
 
 
 def _counted(failed: CallFailed, statistics: Mapping[str, Any]) -> CallFailed:
@@ -105,11 +116,12 @@ def _reply(raw: Any, request: Request, statistics: Mapping[str, Any]) -> Reply:
     try:
         data = json.loads(http.content)
     except (ValueError, RecursionError) as error:
-        raise CallFailed(
+        failed = CallFailed(
             f"the endpoint answered {http.status_code} with something that is no JSON: {http.text[:80]!r}",
             where=f"{http.url}, model {request.model!r}",
             fix={"check": "that base_url ends in the API's root, as in http://127.0.0.1:8080/v1"},
-        ) from error
+        )
+        raise _counted(failed, statistics) from error
     recorded = http.headers.get(RECORDED_LATENCY_HEADER)
     return Reply(
         data=data,

@@ -38,7 +38,7 @@ class Budget:
                 continue
             if not isinstance(amount, int if whole else int | float) or isinstance(amount, bool):
                 raise _wrong(field.name, amount, "a whole number" if whole else "a number")
-            if not math.isfinite(amount) or amount < least or amount == 0:
+            if not least <= amount < math.inf or amount == 0:
                 raise _wrong(field.name, amount, f"at least {least}" if least else "more than 0")
 
     def stop(self, attempts: Sequence[Attempt], *, may_stall: bool) -> Stop | None:

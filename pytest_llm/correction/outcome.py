@@ -15,6 +15,9 @@ from pytest_llm.schemas import JSON, Issue, Report, Validator, described, reads_
 _OVERFLOW = ("context_length_exceeded", "exceed_context_size_error")
 """What OpenAI, and llama.cpp, call a conversation that is too long."""
 
+Form = Literal["json", "tool", "text"]
+"""How a model is to answer."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
@@ -27,7 +30,11 @@ class Target:
     tools: Mapping[str, Validator]
     #: The tools of which one has to be called; none where the model may answer in words.
     required: tuple[str, ...]
-    form: Literal["json", "tool", "text"]
+    form: Form
+
+    def form_of(self, response: Response | None) -> Form:
+        """How the model is to answer after this reply: a call, where it chose to call."""
+        return "tool" if self.tools and response is not None and response.tool_calls else self.form
 
     def judge(self, response: Response) -> tuple[Outcome, Response]:
         """What became of a reply, and the reply with its report."""
@@ -103,10 +110,11 @@ def target_of(prompt: Prompt, validator: Validator | None = None) -> Target:
     parameters are, where the prompt has none, and where the model may choose. `validator`: the compiled schema.
     """
     validate = validator or prompt.validator()
-    if nameless := [tool for tool in prompt.tools if not _named(tool)]:
+    functions = _functions(prompt)
+    if nameless := [tool for tool in functions if not _named(tool)]:
         raise CorrectionError(f"a tool of Prompt {prompt.name!r} has no name: {nameless[0]!r:.80}")
     required = _required(prompt)
-    own = {_named(tool): validator_for(_parameters(tool), leniency="strict") for tool in prompt.tools}
+    own = {_named(tool): validator_for(_parameters(tool), leniency="strict") for tool in functions}
     if unknown := [name for name in required if name not in own]:
         raise CorrectionError(
             f"Prompt {prompt.name!r} has to call the tool {unknown[0]!r}, which it does not have", instead=list(own)
@@ -119,7 +127,7 @@ def target_of(prompt: Prompt, validator: Validator | None = None) -> Target:
             fix={"give": "schema= to the prompt, or to llm_retry"},
         )
     named = validate.name if validate is not None else f"the parameters of {_one_of(list(own))}"
-    form: Literal["json", "tool", "text"] = "text"
+    form: Form = "text"
     if required:
         form = "tool"
     elif prompt.schema is not None and reads_json(prompt.schema):
@@ -133,13 +141,19 @@ def _named(tool: Mapping[str, JSON]) -> str:
     return str(inner.get("name") or "") if isinstance(inner, Mapping) else ""
 
 
-def _parameters(tool: Mapping[str, JSON]) -> dict[str, Any]:
-    return dict(tool.get("function", tool).get("parameters") or {"type": "object"})
+def _functions(prompt: Prompt) -> list[Mapping[str, JSON]]:
+    """The tools that a model calls by name; others, as a search of the web, are the endpoint's own affair."""
+    return [tool for tool in prompt.tools if tool.get("type", "function") == "function"]
+
+
+def _parameters(tool: Mapping[str, JSON]) -> Any:
+    parameters = tool.get("function", tool).get("parameters") or {"type": "object"}
+    return dict(parameters) if isinstance(parameters, Mapping) else parameters
 
 
 def _required(prompt: Prompt) -> tuple[str, ...]:
     """The tools of which one has to be called, by `tool_choice`."""
     choice = prompt.parameters.get("tool_choice")
     if choice in ("required", "any"):
-        return tuple(_named(tool) for tool in prompt.tools)
+        return tuple(dict.fromkeys(_named(tool) for tool in _functions(prompt)))
     return (_named(choice),) if isinstance(choice, Mapping) and _named(choice) else ()

@@ -6,15 +6,18 @@ attempt, for the same reason.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import itertools
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias, cast, get_args
 
-from pytest_llm.calls import Api, Message
+from pytest_llm.calls import Api, Message, ToolCall
 from pytest_llm.correction.attempt import Attempt
+from pytest_llm.correction.outcome import Form
 from pytest_llm.errors import CorrectionError
 from pytest_llm.schemas import JSON, Issue
 
@@ -36,6 +39,7 @@ LONGEST_REPLY = 20_000
 
 _NOTICE = "Your previous reply did not pass automated validation. This notice comes from a program, not from a person."
 _SEE_FIRST = "See the notice on the first call."
+_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _FILLER = "please look at this part of the reply once more and consider it with care, as a reader would; "
 
 
@@ -52,8 +56,8 @@ class FeedbackContext:
     attempt: Attempt
     attempts: tuple[Attempt, ...]
     budget: Budget
-    #: How the model is to answer: "json", "tool" or "text".
-    form: Literal["json", "tool", "text"] = "json"
+    #: How the model is to answer.
+    form: Form = "json"
 
     @property
     def issues(self) -> tuple[Issue, ...]:
@@ -63,11 +67,10 @@ class FeedbackContext:
     def turn(self, text: str, *, keep: Keep = "last") -> list[JSON]:
         """The conversation, the reply that failed, and a text about it: of a tool's call, as what the tool said."""
         before = self.base if keep == "last" else self.sent
-        shown = _reply_items(self.api, self.attempt)
-        if shown is None:
-            text = f"{text}\nThe reply was too long to be shown again: {len(self.attempt.shown)} characters."
+        if (length := _length(self.attempt)) > LONGEST_REPLY:
+            text = f"{text}\nThe reply was too long to be shown again: {length} characters."
             return [*before, {"role": "user", "content": text}]
-        calls = () if self.attempt.response is None else self.attempt.response.tool_calls
+        shown, calls = _reply_items(self.api, self.attempt), _repeatable_calls(self.attempt)
         if not calls:
             return [*before, *shown, {"role": "user", "content": text}]
         ids = [call.id or f"call_{number}" for number, call in enumerate(calls)]
@@ -79,26 +82,50 @@ class FeedbackContext:
         return [*before, *shown, *told]
 
 
-def _reply_items(api: Api, attempt: Attempt) -> list[JSON] | None:
-    """A reply as the next request repeats it; None where it is too long for that."""
-    response = attempt.response
-    if response is None or len(attempt.shown) > LONGEST_REPLY:
-        return None
+def _said(attempt: Attempt) -> str:
+    """The text of a reply, with what came before its answer."""
+    return "" if attempt.response is None else str(attempt.response.messages[-1].content or "")
+
+
+def _length(attempt: Attempt) -> int:
+    """Characters of a whole reply."""
+    calls = () if attempt.response is None else attempt.response.tool_calls
+    return len(_said(attempt)) + sum(len(call.name) + len(call.arguments_text) for call in calls)
+
+
+def _reply_items(api: Api, attempt: Attempt) -> list[JSON]:
+    """A reply as the next request repeats it; nothing where nothing came."""
+    response, said, calls = attempt.response, _said(attempt), _repeatable_calls(attempt)
+    if response is None:
+        return []
+    if len(calls) < len(response.tool_calls):
+        written = [f"{call.name}({call.arguments_text})" for call in response.tool_calls]
+        return [{"role": "assistant", "content": " ".join(filter(None, [said, *written]))}]
     if api == "responses":
-        raw = response.raw if isinstance(response.raw, dict) else {}
-        return list(raw.get("output", ()))
-    said = response.messages[-1]
-    if not response.tool_calls:
-        return [{"role": "assistant", "content": said.content}]
-    calls = [
+        # Reasoning that nothing follows is refused: https://github.com/continuedev/continue/issues/8933
+        items = response.raw["output"] if said or calls else ()
+        return [copy.deepcopy(one) for one in items if isinstance(one, Mapping)]
+    if not calls:
+        return [{"role": "assistant", "content": said}]
+    told = [
         {
             "id": call.id or f"call_{number}",
             "type": "function",
             "function": {"name": call.name, "arguments": call.arguments_text},
         }
-        for number, call in enumerate(response.tool_calls)
+        for number, call in enumerate(calls)
     ]
-    return [{"role": "assistant", "content": said.content or None, "tool_calls": calls}]
+    return [{"role": "assistant", "content": said or None, "tool_calls": told}]
+
+
+def _repeatable_calls(attempt: Attempt) -> tuple[ToolCall, ...]:
+    """The calls of a reply, where an endpoint takes all of them back; where not, they are shown as text.
+
+    OpenAI refuses names that no tool can have; llama.cpp answers 500 to arguments that are no JSON, however often:
+    https://github.com/ggml-org/llama.cpp/issues/25510
+    """
+    calls = () if attempt.response is None else attempt.response.tool_calls
+    return calls if all(_NAME.fullmatch(one.name) and isinstance(one.arguments, Mapping) for one in calls) else ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,10 +211,12 @@ def feedback_of(policy: str | Policy) -> Feedback:
 
 def next_conversation(feedback: Feedback, context: FeedbackContext) -> list[JSON]:
     """What a policy says to a failure, as the endpoint takes it. Raises CorrectionError for a policy that fails."""
+    # It may write into what it is given, which is what the trace says was sent.
+    given = replace(context, base=copy.deepcopy(context.base), sent=copy.deepcopy(context.sent))
     try:
-        said = list(feedback(context))
-        wire = [one.wire if isinstance(one, Message) else one for one in said]
-        json.dumps(wire)
+        said = [one.wire if isinstance(one, Message) else one for one in feedback(given)]
+        # A reply may have half a surrogate pair, of a character that was cut; no request can.
+        wire: list[JSON] = json.loads(json.dumps(said, ensure_ascii=False, allow_nan=False).encode(errors="replace"))
     except Exception as error:
         raise CorrectionError(
             f"the feedback policy {feedback.name!r} failed: {type(error).__name__}: {error}",
@@ -198,7 +227,8 @@ def next_conversation(feedback: Feedback, context: FeedbackContext) -> list[JSON
             f"the feedback policy {feedback.name!r} returned no messages: {wire!r:.80}",
             fix={"return": "the messages of the next request: context.turn('what is wrong')"},
         )
-    blind = wire == list(context.base) or (wire == list(context.sent) and not context.attempt.repeated)
+    is_due = context.attempt.repeated or _length(context.attempt) > LONGEST_REPLY  # another reply, not shown
+    blind = wire == list(context.base) or (wire == list(context.sent) and not is_due)
     if blind and not feedback.repeats:
         raise CorrectionError(
             f"the feedback policy {feedback.name!r} returned the request that was sent before: that is no feedback",

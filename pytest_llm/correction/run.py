@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -104,7 +105,7 @@ class Run:
                 return
         outcome, response = self.task.target.judge(response)
         if response.cost is None and self.task.price is not None:
-            response = replace(response, cost=self.task.price(response.model, response.usage))
+            response = replace(response, cost=_priced(self.task.price, response))
         self._add(sent, response, outcome, replayed=replayed)
 
     def _add(self, sent: Request, response: Response | None, became: Outcome | CallFailed, *, replayed: bool) -> None:
@@ -166,7 +167,7 @@ class Run:
             attempt=last,
             attempts=tuple(self.attempts),
             budget=task.budget,
-            form=task.target.form,
+            form=task.target.form_of(last.response),
         )
         wire = next_conversation(self.feedback, context)
         self._said = inserted(wire, context)
@@ -205,6 +206,21 @@ _ENDS: Mapping[str, Stop] = {
 def _in_slot(name: str) -> str:
     """A policy's name as a part of a slot: without what separates its parts."""
     return name.replace("/", "-").replace("\n", " ")
+
+
+def _priced(price: Price, response: Response) -> float | None:
+    """What a reply cost. Raises CorrectionError for a price that fails, or is none."""
+    try:
+        said: Any = price(response.model, response.usage)
+    except Exception as error:
+        raise CorrectionError(
+            f"price= failed: {type(error).__name__}: {error}", fix={"return": "US dollars, or None where unknown"}
+        ) from error
+    if said is None:
+        return None
+    if isinstance(said, bool) or not isinstance(said, int | float) or not 0 <= said < math.inf:
+        raise CorrectionError(f"price= returned {said!r:.80}", fix={"return": "US dollars, or None where unknown"})
+    return float(said)
 
 
 def _scored(score: Score, response: Response) -> float | None:

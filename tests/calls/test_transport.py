@@ -28,11 +28,15 @@ def ask(request):
     """`ask(url, request, **options)` sends it; one HTTP client for all, since making one takes longer than a test."""
     if request.param == "send":
         with openai.OpenAI(api_key="none") as client:
-            yield lambda url, asked, **options: send(client.with_options(base_url=url, **options), asked)
+            yield lambda url, asked, within=None, **options: send(
+                client.with_options(base_url=url, **options), asked, within=within
+            )
     else:
         with asyncio.Runner() as runner:
             client = openai.AsyncOpenAI(api_key="none")
-            yield lambda url, asked, **options: runner.run(asend(client.with_options(base_url=url, **options), asked))
+            yield lambda url, asked, within=None, **options: runner.run(
+                asend(client.with_options(base_url=url, **options), asked, within=within)
+            )
             runner.run(client.close())
 
 
@@ -151,6 +155,83 @@ def test_the_longest_wait_before_the_next_try(monkeypatch, tries, error, wait):
     """Our own waits are at random below a bound that doubles; here, the bound."""
     monkeypatch.setattr("random.uniform", lambda _low, high: high)
     assert transport._wait(State(tries, error)) == wait
+
+
+# -- what is counted, and how long it may take ------------------------------------------------------------------
+
+
+def busy(after):
+    return (429, {"error": {"message": "busy", "code": "rate_limit_exceeded"}}, {"retry-after": after})
+
+
+@pytest.mark.parametrize(("replies", "retries", "waited"), [([GOOD], 0, 0), ([busy("0.1"), busy("0"), GOOD], 2, 0.1)])
+def test_a_reply_tells_the_tries_before_it_and_the_seconds_between_them(ask, answer_with, replies, retries, waited):
+    reply = ask(answer_with(*replies).url, REQUEST)
+    assert (reply.retries, reply.waited) == (retries, pytest.approx(waited))
+    assert reply.latency < 0.1
+
+
+@pytest.mark.parametrize(
+    ("replies", "retries", "waited", "status", "code"),
+    [
+        ([busy("0.1")], 2, 0.2, 429, "rate_limit_exceeded"),
+        ([busy("0.1"), (400, {"error": {"message": "no"}}, {})], 1, 0.1, 400, None),
+        ([busy("0.1"), (200, b"<h1>Welcome</h1>", {})], 1, 0.1, None, None),
+        ([busy("0.1"), (404, {"error": {"type": "not_found_error", "code": 404}}, {})], 1, 0.1, 404, "not_found_error"),
+    ],
+)
+def test_a_call_that_failed_tells_them_too(ask, answer_with, replies, retries, waited, status, code):
+    server = answer_with(*replies)
+    with pytest.raises(CallFailed) as caught:
+        ask(server.url, REQUEST)
+    failed = caught.value
+    assert (failed.retries, failed.waited) == (retries, pytest.approx(waited))
+    assert (failed.status, failed.code) == (status, code)
+    assert len(server.requests) == 1 + retries
+
+
+def test_of_a_server_that_is_not_there_no_status_is_told(ask, answer_with):
+    with pytest.raises(CallFailed) as caught:
+        ask(answer_with(DROP).url, REQUEST)
+    assert (caught.value.status, caught.value.code, caught.value.retries) == (None, None, 2)
+
+
+def test_no_wait_is_begun_that_would_end_too_late(ask, answer_with):
+    server = answer_with(busy("5"), GOOD)
+    begun = time.perf_counter()
+    with pytest.raises(CallFailed, match="429") as caught:
+        ask(server.url, REQUEST, within=2)
+    assert time.perf_counter() - begun < 1
+    assert (caught.value.retries, caught.value.waited, len(server.requests)) == (0, 0, 1)
+
+
+def test_a_wait_that_ends_in_time_is_waited(ask, answer_with):
+    assert ask(answer_with(busy("0.1"), GOOD).url, REQUEST, within=5).retries == 1
+
+
+@pytest.mark.parametrize("own", [60, None, openai.Timeout(60, connect=5)])
+def test_a_request_that_takes_too_long_is_given_up(ask, serve, own):
+    server = serve(lambda _body, _number: [time.sleep(0.6), "hello"][1])
+    begun = time.perf_counter()
+    with pytest.raises(CallFailed, match="Timeout"):
+        ask(server.url, REQUEST, within=0.2, timeout=own)
+    assert time.perf_counter() - begun < 0.6
+    assert len(server.requests) == 1
+
+
+def test_a_shorter_timeout_of_the_client_s_own_is_kept(ask, serve):
+    server = serve(lambda _body, number: [time.sleep(0.6 * (number == 1)), "hello"][1])
+    assert ask(server.url, REQUEST, within=30, timeout=0.2).retries == 1
+
+
+def test_however_long_it_may_take_the_socket_understands_it(ask, answer_with):
+    assert ask(answer_with(GOOD).url, REQUEST, within=1e12, timeout=None).data == completion("hello")
+
+
+def test_when_the_time_is_over_a_moment_is_left(ask, serve):
+    """Zero and less are no timeouts."""
+    with pytest.raises(CallFailed, match="Timeout"):
+        ask(serve(lambda _body, _number: [time.sleep(0.2), "hello"][1]).url, REQUEST, within=-1)
 
 
 # -- what is said -----------------------------------------------------------------------------------------------

@@ -23,6 +23,10 @@ from pytest_llm.errors import CorrectionError
         ({"cost": math.nan}, "cost= of a correction is more than 0, not nan"),
         ({"deadline": math.inf}, "deadline= of a correction is more than 0, not inf"),
         ({"deadline": "3s"}, "deadline= of a correction is a number, not '3s'"),
+        ({"cost": -0.1}, "cost= of a correction is more than 0, not -0.1"),
+        ({"cost": False}, "cost= of a correction is a number, not False"),
+        ({"tokens": 1.5}, "tokens= of a correction is a whole number, not 1.5"),
+        ({"deadline": -math.inf}, "deadline= of a correction is more than 0, not -inf"),
         ({"stall": 1}, "stall= of a correction is at least 2, not 1"),
     ],
 )
@@ -34,7 +38,9 @@ def test_an_amount_that_no_run_could_keep_to_is_refused_with_a_good_one(given, t
     assert lines[1].startswith(f"  write       {next(iter(given))}=")
 
 
-@pytest.mark.parametrize("given", [{}, {"attempts": 1}, {"tokens": 1, "cost": 0.001, "deadline": 0.1, "stall": None}])
+@pytest.mark.parametrize(
+    "given", [{}, {"attempts": 1}, {"tokens": 10**400}, {"tokens": 1, "cost": 0.001, "deadline": 0.1, "stall": None}]
+)
 def test_any_other_amount_is_taken(given):
     budget = Budget(**given)
     assert {name: getattr(budget, name) for name in given} == given

@@ -58,6 +58,10 @@ REPLIES = {
     "busy": error(429),
     "broken": error(500),
     "wrong": error(400),
+    "nonsense": Reply(content=b"<h1>Welcome</h1>"),
+    "half": reply('{"item": "cups \ud83d", "qty": 3}'),
+    "long": reply("x" * 30_000),
+    "longer": reply("y" * 30_000),
 }
 TRANSIENT = ("busy", "broken")
 
@@ -86,7 +90,7 @@ def options(budget):
     return {name: getattr(budget, name) for name in ("attempts", "tokens", "cost", "stall")}
 
 
-@settings(max_examples=120)
+@settings(max_examples=60)
 @given(scripts, budgets, policies)
 def test_whatever_comes_the_books_are_in_order(server, client, script, budget, policy):
     server.play(*(REPLIES[name] for name in script))
