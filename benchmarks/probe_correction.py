@@ -23,7 +23,7 @@ from pydantic import BaseModel, create_model
 from pytest_llm import Prompt
 from pytest_llm.correction import correct, errors
 
-RUNS = 20
+RUNS = 60
 """In each reading, so that the clock is fine enough."""
 
 LONG = 11
