@@ -23,7 +23,8 @@ SHORTEST_VALUE = 12
 
 _VARIABLE = re.compile(r"(?:KEY|TOKEN|SECRET)\Z", re.IGNORECASE)
 # A value such as "development-key" or "pytest-llm-replay" is words, and would match in ordinary text.
-_WORDS = re.compile(r"[a-z]+(?:[-_. ][a-z]+)*\Z|\A[A-Za-z]+\Z")
+# Letters in both cases are words only where capitals begin them: a random value may happen to have no digit.
+_WORDS = re.compile(r"(?:[a-z]+(?:[-_. ][a-z]+)*|[A-Z]?[a-z]+(?:[A-Z][a-z]+)*|[A-Z]+)\Z")
 _SHAPES: Mapping[str, str] = {
     "anthropic-key": r"sk-ant-[A-Za-z0-9_-]{16,}",
     "openai-key": r"sk-(?!ant-)(?:proj-|svcacct-|admin-|or-v1-)?(?=[A-Za-z0-9_-]*\d)[A-Za-z0-9_-]{20,}",

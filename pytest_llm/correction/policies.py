@@ -70,7 +70,7 @@ class FeedbackContext:
         if (length := _length(self.attempt)) > LONGEST_REPLY:
             text = f"{text}\nThe reply was too long to be shown again: {length} characters."
             return [*before, {"role": "user", "content": text}]
-        shown, calls = _reply_items(self.api, self.attempt), _repeatable_calls(self.attempt)
+        shown, calls = _reply_items(self.api, self.attempt), _repeatable_calls(self.api, self.attempt)
         if not calls:
             return [*before, *shown, {"role": "user", "content": text}]
         ids = [call.id or f"call_{number}" for number, call in enumerate(calls)]
@@ -95,7 +95,7 @@ def _length(attempt: Attempt) -> int:
 
 def _reply_items(api: Api, attempt: Attempt) -> list[JSON]:
     """A reply as the next request repeats it; nothing where nothing came."""
-    response, said, calls = attempt.response, _said(attempt), _repeatable_calls(attempt)
+    response, said, calls = attempt.response, _said(attempt), _repeatable_calls(api, attempt)
     if response is None:
         return []
     if len(calls) < len(response.tool_calls):
@@ -118,14 +118,15 @@ def _reply_items(api: Api, attempt: Attempt) -> list[JSON]:
     return [{"role": "assistant", "content": said or None, "tool_calls": told}]
 
 
-def _repeatable_calls(attempt: Attempt) -> tuple[ToolCall, ...]:
+def _repeatable_calls(api: Api, attempt: Attempt) -> tuple[ToolCall, ...]:
     """The calls of a reply, where an endpoint takes all of them back; where not, they are shown as text.
 
     OpenAI refuses names that no tool can have; llama.cpp answers 500 to arguments that are no JSON, however often:
     https://github.com/ggml-org/llama.cpp/issues/25510
     """
     calls = () if attempt.response is None else attempt.response.tool_calls
-    return calls if all(_NAME.fullmatch(one.name) and isinstance(one.arguments, Mapping) for one in calls) else ()
+    known = all(_NAME.fullmatch(one.name) and isinstance(one.arguments, Mapping) for one in calls)
+    return calls if known and (api == "chat" or all(one.id for one in calls)) else ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,6 +34,20 @@ def test_short_values_words_and_other_variables_are_no_secrets():
 
 
 @pytest.mark.parametrize(
+    "words", ["development-key", "pytest_llm replay", "Placeholder", "KeyForLocalTests", "CHANGEMEPLEASE"]
+)
+def test_words_are_no_secrets(words):
+    assert Secrets.of({"A_KEY": words}).scrub(words) == words
+
+
+@pytest.mark.parametrize(
+    "value", ["xrfaZPbCGirwrVWJPOkylhYPdNypBJJSMu", "ABCdefghijklm", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa1"]
+)
+def test_letters_with_capitals_anywhere_are_a_secret_though_they_hold_no_digit(value):
+    assert Secrets.of({"A_KEY": value}).scrub(value) == "<secret:A_KEY>"
+
+
+@pytest.mark.parametrize(
     ("key", "name"),
     [
         ("sk-ant-api03-abcdefghijklmnop1234", "anthropic-key"),

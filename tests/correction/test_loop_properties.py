@@ -181,6 +181,87 @@ def test_every_request_can_be_rebuilt_from_the_trace_and_a_replay_is_the_run(ser
     assert (again.stop, json.dumps(str(again))) == (trace.stop, json.dumps(str(trace)))
 
 
+# -- whatever a model says ------------------------------------------------------------------------------------------
+
+odd = st.sampled_from([None, True, 5, -1.5, "text", "\ud83d", [], ["text", None], {}, {"text": "text"}])
+
+
+@st.composite
+def mostly(draw, what):
+    """What an endpoint should send there, and now and then something else."""
+    return draw(odd if draw(st.sampled_from(range(16))) == 15 else what)
+
+
+@st.composite
+def mapping(draw, **known):
+    """What an endpoint should send, and now and then not all of it."""
+    return {name: draw(what) for name, what in known.items() if draw(st.sampled_from(range(16))) < 15}
+
+
+texts = mostly(st.sampled_from(["", " ", GOOD, '{"qty": "x"}', "{", "\ud83d", "x" * 30_000]) | st.text(max_size=9))
+names = mostly(st.sampled_from(["book", "book", "book", "book", "cancel", "book me", ""]))
+arguments = mostly(
+    st.sampled_from(["{}", "{}", '{"qty": 3}', '{"a": "\ud83d"}', '{"a": "' + "x" * 30_000 + '"}', "{", "[]"])
+)
+ids = mostly(st.sampled_from(["c1", "c2", "c3", "c4", ""]))
+calls = st.lists(mapping(id=ids, function=mapping(name=names, arguments=arguments)), max_size=2)
+endings = st.sampled_from(["stop", "stop", "stop", "tool_calls", None, "length", "content_filter", 5])
+messages = mapping(content=texts, tool_calls=mostly(calls)) | mapping(content=texts, refusal=odd)
+usages = mostly(st.sampled_from([{"total_tokens": 9}, {"total_tokens": 9, "cost": 0.1}]))
+parts = mapping(type=st.sampled_from(["output_text", "output_text", "refusal", "other"]), text=texts)
+items = st.one_of(
+    mapping(role=st.just("assistant"), content=mostly(st.lists(parts, max_size=2))).map(
+        lambda one: {"type": "message", **one}
+    ),
+    mapping(call_id=ids, name=names, arguments=arguments).map(lambda one: {"type": "function_call", **one}),
+    st.just({"type": "reasoning", "summary": []}),
+)
+statuses = st.sampled_from(["completed", "completed", "completed", "incomplete", "failed", "in_progress", None])
+SAID = {
+    "chat": mapping(
+        choices=mostly(st.lists(mapping(message=messages, finish_reason=endings), max_size=2)), usage=usages
+    ),
+    "responses": mapping(status=statuses, output=mostly(st.lists(mostly(items), min_size=1, max_size=3)), usage=usages),
+}
+TOOL = {"name": "book", "parameters": {"type": "object", "required": ["qty"]}}
+
+
+@pytest.mark.parametrize("api", ["chat", "responses"])
+@settings(max_examples=150)
+@given(
+    data=st.data(),
+    policy=policies,
+    schema=st.sampled_from([None, Order, {"type": "object", "required": ["price"]}]),
+    choice=st.sampled_from([None, "required"]),
+    answer_after=st.none() | st.just("{"),
+)
+def test_whatever_a_model_says_a_trace_comes_of_it(api, data, policy, schema, choice, answer_after):
+    tool = {"type": "function", "function": TOOL} if api == "chat" else {"type": "function", **TOOL}
+    prompt = PROMPT.replace(api=api, schema=schema, tools=[tool], tool_choice=choice, answer_after=answer_after)
+    asked = []
+
+    def send(request, _slot):
+        assert json.dumps(request.body, ensure_ascii=False, allow_nan=False).encode()
+        assert all({"role", "type"} & one.keys() for one in request.messages)
+        asked.append(request)
+        return Answer(data=data.draw(SAID[api]), latency=0.1), False
+
+    task = Task(prompt=prompt, inputs={"what": "cups"}, target=target_of(prompt), budget=Budget(attempts=4, stall=None))
+    trace = drive(Run(task, policy, is_overdue=lambda _: False), send)
+    assert [one.request for one in trace.attempts] == asked
+    assert str(trace).startswith("valid" if trace.ok else "not valid")
+    for one in trace.attempts:
+        assert bool(one.issues) == (one.outcome != "valid")
+    # Every call that is sent back has its answer, and no answer is without its call.
+    for request in asked:
+        told = request.messages
+        made = [call["id"] for one in told for call in one.get("tool_calls", ())]
+        made += [one.get("call_id") for one in told if one.get("type") == "function_call"]
+        answered = [one.get("tool_call_id", one.get("call_id")) for one in told if one.get("role") == "tool"]
+        answered += [one["call_id"] for one in told if one.get("type") == "function_call_output"]
+        assert made == answered
+
+
 def test_a_deadline_is_looked_at_before_each_correction():
     asked = []
 

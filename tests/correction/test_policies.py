@@ -231,8 +231,20 @@ def test_output_of_another_shape_is_not_sent_again(output):
     assert after("responses", {"output": output}).turn("no") == [*BASE, {"role": "user", "content": "no"}]
 
 
+def test_a_call_whose_answer_could_not_name_it_is_shown_as_text():
+    nameless = {key: value for key, value in CALL.items() if key != "call_id"}
+    wire = after("responses", {"output": [nameless]}).turn("no")
+    assert wire[1:] == [{"role": "assistant", "content": "book({})"}, {"role": "user", "content": "no"}]
+
+
+def test_items_of_another_shape_are_left_out():
+    context = after("responses", {"output": [None, CALL, "text"]})
+    assert context.turn("no")[1:2] == [CALL]
+    assert next_conversation(generic(), context)[2]["type"] == "function_call_output"
+
+
 def test_what_is_sent_again_is_a_copy():
-    context = after("responses", {"output": [THOUGHT, CALL]})
+    context = after("responses", {"output": [dict(THOUGHT), CALL]})
     context.turn("no")[1]["id"] = "other"
     assert context.attempt.response.raw["output"][0] == THOUGHT
 
