@@ -89,6 +89,7 @@ def test_a_call_that_failed_is_an_attempt(through):
     assert [(one.transport_retries, one.waited) for one in trace.attempts] == [(1, 0.25), (2, 0.75)]
     assert (trace.attempts[1].error, trace.attempts[1].response, trace.response) == (failed, None, None)
     assert (trace.tokens(), trace.cost(), trace.elapsed) == (None, None, None)
+    assert [one.shown for one in trace.attempts] == [BAD, ""]
 
 
 @doors
@@ -233,3 +234,12 @@ def test_a_score_may_be_a_grade():
     run = started(score=lambda _: Grade())
     run.absorb(reply(BAD))
     assert run.attempts[0].score == 0.25
+
+
+def test_the_table_of_attempts_names_three_findings_and_counts_the_others():
+    wide = PROMPT.replace(schema={"type": "object", "required": ["a", "b", "c", "d", "e"]})
+    send, _ = script(reply("{}"))
+    lines = str(drive(started(wide, budget=Budget(attempts=1)), send)).splitlines()
+    assert len(lines) == 6
+    assert [line.strip()[:2] for line in lines[2:5]] == ["/a", "/b", "/c"]
+    assert lines[5].strip() == "(and 2 more)"
