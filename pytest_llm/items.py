@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
@@ -24,7 +24,6 @@ from pytest_llm.cassettes import (
     replies_digest,
     requests_digest,
 )
-from pytest_llm.clients import Clients
 from pytest_llm.collection import Draw, line_of
 from pytest_llm.correction.record import TraceRecord
 from pytest_llm.errors import CallFailed, CassetteMiss, MarkerError
@@ -33,6 +32,7 @@ from pytest_llm.graders import grader as a_grader
 from pytest_llm.prompts import Case, Prompt, run
 from pytest_llm.reports import Place
 from pytest_llm.results import GradeRecord, MissRecord, Outcome, Result, outcome_of
+from pytest_llm.wire import Errand, Wire
 
 if TYPE_CHECKING:
     from pytest_llm.calls.transport import Reply
@@ -66,12 +66,14 @@ class OpenItem:
     item: pytest.Function
     draw: Draw
     recorder: Recorder
-    clients: Clients
+    wire: Wire
     #: Gives the version of the prompt; None without one.
     version: Callable[[], str | None]
     #: Gives the recorders of the fixtures of wider scope that the item uses.
     fixtures: Callable[[], list[Recorder]]
     prices: Prices
+    #: Gives what was asked ahead for this item, once; None where nothing was.
+    errand: Callable[[], Errand | None] = lambda: None
     #: What the ini file says of the budget of a correction.
     retry: Mapping[str, float] = field(default_factory=dict)
     #: Where the suite's baseline is, or would be, relative to the root.
@@ -126,26 +128,43 @@ class OpenItem:
         """Where the recording is, for messages."""
         return Place(nodeid=self.item.nodeid, cassette=self.recorder.shown, sample=self.draw.sample)
 
+    def reach(self) -> None:
+        """Take over what was asked ahead: the item is about to ask by itself."""
+        if (errand := self.errand()) is not None:
+            errand.job.wait()
+            self.recorder.take_over(errand.recorder)
+
+    async def areach(self) -> None:
+        """As `reach`, without blocking."""
+        if (errand := self.errand()) is not None:
+            await errand.awaited()
+            self.recorder.take_over(errand.recorder)
+
     def respond(self, send: Callable[[Request], Reply] | None = None) -> Response:
         """The response of the prompt to the case; with `send`, to the replies that it gives."""
-        prompt, inputs = self.prompt, self.draw.case.inputs if self.draw.case else {}
-        turns = prompt.conversation(
-            inputs, sample=self.draw.sample, validator=self.draw.suite.validators[self.draw.variant]
-        )
-        response = run(turns, send or self._send)
+        if send is None:
+            self.reach()
+        response = run(self.conversation(), send or self.send)
         told = response.cost  # by the provider itself
         price = self.prices.cost(response.model, response.usage) if told is None else told
         self.response, self.responded = replace(response, cost=price), True
         return self.response
 
-    def _send(self, request: Request) -> Reply:
-        """A reply from the cassette without loading any SDK, or through the client, whose traffic is recorded."""
+    def conversation(self, *, is_validated: bool = True) -> Generator[Request, Reply, Response]:
+        """What the prompt asks for the case, and what becomes of the replies."""
+        return self.prompt.conversation(
+            self.draw.case.inputs if self.draw.case else {},
+            sample=self.draw.sample,
+            validator=self.draw.suite.validators[self.draw.variant],
+            validated=is_validated,
+        )
+
+    def send(self, request: Request) -> Reply:
+        """A reply from the cassette without loading any SDK, or from the endpoint, and recorded."""
         record = model_record(request.endpoint, request.body)
         if self.recorder.mode == "replay" or self.recorder.knows(record):
             return stored_reply(self.recorder.take(record).reply, self.recorder.shown)
-        from pytest_llm.calls.transport import send
-
-        return send(self.clients.of(self.draw.prompt), request)
+        return self.wire.send(self.draw.prompt, request, self.recorder)
 
     def grade(
         self, grader: Grader | Any, output: Any = None, *, name: str | None = None, required: bool = True

@@ -11,7 +11,7 @@ from typing import Any, TypedDict, Unpack
 import pytest
 
 from pytest_llm.calls import Request, Response
-from pytest_llm.cassettes import asking, model_record
+from pytest_llm.cassettes import model_record
 from pytest_llm.collection import a_prompt, graders_of
 from pytest_llm.correction.attempt import FIRST_SLOT, Trace
 from pytest_llm.correction.budget import Budget
@@ -78,6 +78,7 @@ class Retry:
         The item's prompt and case, unless others are given. Whatever the model does, a Trace is returned;
         `.require()` is the validated output, or fails the test with a table of the attempts.
         """
+        self._opened.reach()
         job = self._job(prompt, case, schema, options)
         run = Run(job.task, job.plan.feedback, is_overdue=job.is_overdue)
         return self._keep(job, {run.feedback.name: drive(run, job.send)})[run.feedback.name]
@@ -91,6 +92,7 @@ class Retry:
         **options: Unpack[Options],
     ) -> Trace:
         """As the call, without blocking."""
+        await self._opened.areach()
         job = self._job(prompt, case, schema, options)
         run = Run(job.task, job.plan.feedback, is_overdue=job.is_overdue)
         async with job.sender() as send:
@@ -109,6 +111,7 @@ class Retry:
 
         Without `resample` among them nobody knows what feedback is worth.
         """
+        self._opened.reach()
         job = self._job(prompt, case, schema, options)
         arms = job.plan.arms
         first = Run(job.task, arms[0], is_overdue=job.is_overdue)
@@ -125,6 +128,7 @@ class Retry:
         **options: Unpack[Options],
     ) -> Mapping[str, Trace]:
         """As `compare`, without blocking: after the first reply all policies are asked at once."""
+        await self._opened.areach()
         job = self._job(prompt, case, schema, options)
         arms = job.plan.arms
         first = Run(job.task, arms[0], is_overdue=job.is_overdue)
@@ -218,14 +222,12 @@ class _Job:
         return self._left is not None and self._left <= 0
 
     def send(self, request: Request, slot: str) -> Answer:
-        """A reply from the recording, or through the client, whose traffic is recorded."""
+        """A reply from the recording, or from the endpoint, and recorded."""
         if (answer := self._recorded(request, slot)) is not None:
             return answer
-        from pytest_llm.calls.transport import send
-
-        opened = self.opened
-        with self._noting(slot), asking(opened.recorder, "subject", slot):
-            return send(opened.clients.of(self.task.prompt), request, within=self._left), False
+        with self._noting(slot):
+            wire, recorder = self.opened.wire, self.opened.recorder
+            return wire.send(self.task.prompt, request, recorder, arm=slot, within=self._left), False
 
     @contextlib.asynccontextmanager
     async def sender(self) -> AsyncIterator[AsyncSend]:
@@ -236,13 +238,11 @@ class _Job:
             async def answer(request: Request, slot: str) -> Answer:
                 if (known := self._recorded(request, slot)) is not None:
                     return known
-                from pytest_llm.calls.transport import asend
-
-                opened = self.opened
+                wire, recorder = self.opened.wire, self.opened.recorder
                 if not clients:
-                    clients.append(await stack.enter_async_context(opened.clients.lent(self.task.prompt)))
-                with self._noting(slot), asking(opened.recorder, "subject", slot):
-                    return await asend(clients[0], request, within=self._left), False
+                    clients.append(await stack.enter_async_context(wire.clients.lent(self.task.prompt)))
+                with self._noting(slot):
+                    return await wire.asend(clients[0], request, recorder, arm=slot, within=self._left), False
 
             yield answer
 
@@ -251,7 +251,8 @@ class _Job:
         if recorder.mode != "replay" and not recorder.knows(record, slot):
             return None
         with self._noting(slot):
-            return stored_reply(recorder.take(record, arm=slot).reply, recorder.shown), True
+            ticket = recorder.take(record, arm=slot)
+            return stored_reply(ticket.reply, recorder.shown), ticket.replayed
 
     @contextlib.contextmanager
     def _noting(self, slot: str) -> Iterator[None]:

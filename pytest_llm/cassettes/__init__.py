@@ -15,7 +15,7 @@ from pytest_llm.cassettes.document import StoredReply, content_of
 from pytest_llm.cassettes.hosts import Hosts
 from pytest_llm.cassettes.identity import RequestRecord, model_endpoint, model_record
 from pytest_llm.cassettes.recorder import CallRole, Desk, Exchange, Recorder, Ticket
-from pytest_llm.cassettes.router import Router, asking
+from pytest_llm.cassettes.router import Router, asking, unrecorded
 from pytest_llm.cassettes.secrets import Secrets
 from pytest_llm.cassettes.store import Shelf
 from pytest_llm.cassettes.stored import changed_request, stored_exchanges
@@ -47,4 +47,5 @@ __all__ = [
     "replies_digest",
     "requests_digest",
     "stored_exchanges",
+    "unrecorded",
 ]

@@ -57,7 +57,7 @@ class RoutedCassette(Cassette):  # type: ignore[misc] # vcrpy ships no types
         """Whether the request is answered from a recording. Raises CassetteMiss when it may not be asked."""
         if not hasattr(request, "pytest_llm"):
             request.pytest_llm = None
-            if self._router.hosts.records(request.uri):
+            if self._router.records(request.uri):
                 asker = self._router.asker(f"{request.method} {urlsplit(request.uri).path}")
                 if asker is not None:
                     request.pytest_llm = (asker.recorder, self._taken(asker, request))
@@ -100,7 +100,7 @@ class RoutedCassette(Cassette):  # type: ignore[misc] # vcrpy ships no types
             found: tuple[Recorder, Ticket] | None = request.pytest_llm
             return found
         # aiohttp follows redirects itself; vcrpy tells of each step afterwards, by requests that it made up.
-        if not self._router.hosts.records(request.uri):
+        if not self._router.records(request.uri):
             return None
         asker = self._router.asker(f"{request.method} {urlsplit(request.uri).path}")
         if asker is None:
@@ -115,7 +115,7 @@ class RoutedCassette(Cassette):  # type: ignore[misc] # vcrpy ships no types
 
     def filter_request(self, request: Any) -> Any:
         """The request, if it is recorded; None lets vcrpy leave its response alone."""
-        return request if self._router.hosts.records(request.uri) else None
+        return request if self._router.records(request.uri) else None
 
     def find_requests_with_most_matches(self, request: Any) -> list[Any]:
         """The next step of a recorded redirect, for the aiohttp stub, which makes it up as a GET.
@@ -173,7 +173,7 @@ class Interception:
 
         @functools.wraps(original)
         def handle(transport: Any, request: Any) -> Any:
-            return (patched if self._router.hosts.records(str(request.url)) else original)(transport, request)
+            return (patched if self._router.records(str(request.url)) else original)(transport, request)
 
         return handle
 
