@@ -183,6 +183,7 @@ class Ahead:
             draw,
             self._recordings.of_item(item, draw, is_ahead=True),
             wire=self._wire,
+            client=client,
             version=lambda: None,
             fixtures=list,
             prices=self._recordings.prices,

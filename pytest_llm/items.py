@@ -35,6 +35,8 @@ from pytest_llm.results import GradeRecord, MissRecord, Outcome, Result, outcome
 from pytest_llm.wire import Errand, Wire
 
 if TYPE_CHECKING:
+    from openai import OpenAI
+
     from pytest_llm.calls.transport import Reply
 
 LONGEST_OUTPUT = 20_000
@@ -72,6 +74,8 @@ class OpenItem:
     #: Gives the recorders of the fixtures of wider scope that the item uses.
     fixtures: Callable[[], list[Recorder]]
     prices: Prices
+    #: Of one that asks ahead: whom it asks, whatever a test that runs meanwhile makes of the environment.
+    client: OpenAI | None = None
     #: Gives what was asked ahead for this item, once; None where nothing was.
     errand: Callable[[], Errand | None] = lambda: None
     #: What the ini file says of the budget of a correction.
@@ -164,7 +168,11 @@ class OpenItem:
         record = model_record(request.endpoint, request.body)
         if self.recorder.mode == "replay" or self.recorder.knows(record):
             return stored_reply(self.recorder.take(record).reply, self.recorder.shown)
-        return self.wire.send(self.draw.prompt, request, self.recorder)
+        return self.wire.send(self.client_of(self.draw.prompt), request, self.recorder)
+
+    def client_of(self, prompt: Prompt | None) -> OpenAI:
+        """The client for a prompt: that of now, or, asked ahead, of when it was begun. Raises EndpointError."""
+        return self.client or self.wire.clients.of(prompt)
 
     def grade(
         self, grader: Grader | Any, output: Any = None, *, name: str | None = None, required: bool = True

@@ -226,8 +226,8 @@ class _Job:
         if (answer := self._recorded(request, slot)) is not None:
             return answer
         with self._noting(slot):
-            wire, recorder = self.opened.wire, self.opened.recorder
-            return wire.send(self.task.prompt, request, recorder, arm=slot, within=self._left), False
+            wire, recorder, client = self.opened.wire, self.opened.recorder, self.opened.client_of(self.task.prompt)
+            return wire.send(client, request, recorder, arm=slot, within=self._left), False
 
     @contextlib.asynccontextmanager
     async def sender(self) -> AsyncIterator[AsyncSend]:

@@ -16,7 +16,6 @@ from pytest_llm.calls.pool import Job, Pool, Turn
 from pytest_llm.cassettes import CallRole, Recorder, model_record, unrecorded
 from pytest_llm.clients import Clients
 from pytest_llm.errors import CallFailed
-from pytest_llm.prompts import Prompt
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI, OpenAI
@@ -50,7 +49,7 @@ class Wire:
 
     def send(
         self,
-        prompt: Prompt | None,
+        client: OpenAI,
         request: Request,
         recorder: Recorder,
         *,
@@ -61,7 +60,6 @@ class Wire:
         """The reply, recorded. Raises CallFailed, and CassetteMiss where the budget is spent."""
         from pytest_llm.calls.transport import posted, send
 
-        client = self.clients.of(prompt)
         host = host_of(client)
 
         def post(client: OpenAI, request: Request, options: Mapping[str, Any]) -> Any:

@@ -100,10 +100,8 @@ def posted(client: Any, request: Request, options: Mapping[str, Any]) -> Any:
     By the method that the SDK has for endpoints it does not know: half the CPU of the typed one, which copies client
     and body. The body goes out as it is.
     """
-    import openai
-
-    # The HTTP library that this SDK was built on; httpx, or its successor.
-    library = importlib.import_module(openai.Timeout.__module__.partition(".")[0])
+    # The HTTP library that this SDK was built on: httpx, or its successor.
+    library = importlib.import_module(type(client.base_url).__module__.partition(".")[0])
     return client.post(f"/{request.endpoint}", cast_to=library.Response, body=dict(request.body), options=dict(options))
 
 
