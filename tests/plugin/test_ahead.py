@@ -548,6 +548,89 @@ def test_a_chain_that_a_loop_repeats_is_not_guessed(ahead):
     assert len(asked(ahead)) == 48
 
 
+# -- judges -----------------------------------------------------------------------------------------------------
+
+JUDGED = (
+    TEST.replace("import contains", "import contains, not_")
+    .replace("import Prompt", "import Prompt, grader")
+    .replace(
+        "@pytest.mark",
+        """
+JUDGE = Prompt(name="judge", model="other", user="Is this kind? {{ answer }}", BASE)
+calls = []
+
+@grader(asks=ASKS)
+def kind(output):
+    calls.append(output.text)
+    return "Hello" in JUDGE.ask(answer=output.text).text
+
+@pytest.mark""",
+        1,
+    )
+    .replace('[contains("Hello")]', "[kind]")
+    .replace("(llm_response)", "(llm_response, llm_calls)")
+)
+JUDGED = JUDGED.replace("    pass", "    assert [call.role for call in llm_calls] == ['subject']")
+
+
+@pytest.mark.parametrize("asks", [True, False])
+def test_judges_are_asked_ahead_where_they_say_that_they_ask(ahead, asks, serve):
+    other = Endpoint()
+    text = JUDGED.replace("ASKS", str(asks)).replace("BASE", f"base_url={serve(other).url!r}")
+    ahead.begin(text)
+    ahead.record("--llm-concurrency=4").assert_outcomes(passed=24)
+    assert (ahead.endpoint.peak, other.peak) == (4, 4 if asks else 1)
+    assert sorted(other.names) == [f"{name}!" for name in NAMES]
+    result = ahead.run()
+    result.assert_outcomes(passed=24)
+    result.stdout.fnmatch_lines(["48 exchanges replayed, nothing asked*"])
+
+
+def test_a_judge_of_judges_is_asked_ahead_too(ahead):
+    text = JUDGED.replace("ASKS", "True").replace("BASE", "").replace("[kind]", "[not_(not_(kind))]")
+    ahead.begin(text)
+    live(ahead).assert_outcomes(passed=24)
+    assert len(asked(ahead)) == 48
+
+
+def test_what_a_judge_asks_is_a_judges_call(ahead):
+    text = (
+        JUDGED.replace("ASKS", "True").replace("BASE", "")
+        + """
+@pytest.fixture(autouse=True)
+def roles(llm_calls):
+    yield
+    assert [call.role for call in llm_calls] == ["subject", "judge"]
+"""
+    )
+    live(ahead.begin(text)).assert_outcomes(passed=24)
+
+
+def test_a_grader_that_asks_by_a_client_of_its_own_is_not_recorded_elsewhere(ahead):
+    """Called ahead, its request is refused, and it asks when its test runs."""
+    text = (
+        JUDGED.replace("ASKS", "True")
+        .replace("BASE", "")
+        .replace(
+            "JUDGE.ask(answer=output.text).text",
+            "post(output.text)",
+        )
+    )
+    text += """
+def post(text):
+    import os, openai
+    message = {"role": "user", "content": f"Is this kind? {text}"}
+    client = openai.OpenAI()
+    return client.chat.completions.create(model="other", messages=[message]).choices[0].message.content
+"""
+    ahead.begin(text)
+    ahead.record("--llm-concurrency=4").assert_outcomes(passed=24)
+    assert len(asked(ahead)) == 48
+    result = ahead.run()
+    result.assert_outcomes(passed=24)
+    result.stdout.fnmatch_lines(["48 exchanges replayed, nothing asked*"])
+
+
 # -- ends -------------------------------------------------------------------------------------------------------
 
 
