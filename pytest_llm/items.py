@@ -135,7 +135,7 @@ class OpenItem:
         response = run(turns, send or self._send)
         told = response.cost  # by the provider itself
         price = self.prices.cost(response.model, response.usage) if told is None else told
-        self.response, self.responded = replace(response, cost=price), True
+        self.response, self.responded = response if price is None else replace(response, cost=price), True
         return self.response
 
     def _send(self, request: Request) -> Reply:

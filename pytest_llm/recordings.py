@@ -59,6 +59,7 @@ class Recordings:
         self._settings = settings
         self.prices = Prices.of(settings.prices)
         self._seen: dict[str, str] = {}
+        self._known_secrets: Secrets | None = None
         self._folders: dict[Any, tuple[Path, str]] = {}
         self._interception: Interception | None = None
         self._journal: Journal | None = None
@@ -92,9 +93,10 @@ class Recordings:
 
     def _secrets(self) -> Secrets:
         """Those of now, and those that were set before: an application may load its keys in the middle of a test."""
-        if self._settings.asks or not self._seen:
+        if self._settings.asks or self._known_secrets is None:
             self._seen.update(os.environ)
-        return Secrets.of(self._seen)
+            self._known_secrets = Secrets.of(self._seen)
+        return self._known_secrets
 
     def recover(self) -> list[str]:
         """Put what a killed recording run left behind into the cassettes; what there is to say about it."""

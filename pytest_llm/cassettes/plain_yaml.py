@@ -12,7 +12,7 @@ from __future__ import annotations
 import functools
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pytest_llm.schemas import JSON
@@ -20,7 +20,9 @@ from pytest_llm.schemas import JSON
 _KEY = re.compile(r"([A-Za-z_][A-Za-z0-9_.-]*):(?: (.*))?\Z")
 _INTEGER = re.compile(r"(?:0|-?[1-9][0-9]*)\Z")
 _FLOAT = re.compile(r"-?[0-9]+\.[0-9]+(?:e[+-][0-9]+)?\Z")
-_WORDS: Mapping[str, JSON] = {"null": None, "true": True, "false": False}
+_WORDS: Mapping[str, bool | None] = {"null": None, "true": True, "false": False}
+_EMPTY: Mapping[str, Callable[[], JSON]] = {"[]": list, "{}": dict}
+LONGEST_SHORT = 32
 # Line breaks of other alphabets, tabs, control characters: YAML has rules of its own for them.
 _FOREIGN = re.compile("[^\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 LONGEST_WORD = len("false")
@@ -98,7 +100,11 @@ def _mapping(lines: list[str], at: int, indent: int) -> tuple[JSON, int]:
 
 
 def _value(lines: list[str], at: int, indent: int, text: str) -> tuple[JSON, int]:
-    return _block(lines, at, indent + 2, text) if text[0] == "|" else (_scalar(text), at + 1)
+    if text[0] == "|":
+        return _block(lines, at, indent + 2, text)
+    if text in _EMPTY:
+        return _EMPTY[text](), at + 1
+    return (_short(text) if len(text) <= LONGEST_SHORT else _scalar(text)), at + 1
 
 
 def _block(lines: list[str], at: int, indent: int, head: str) -> tuple[str, int]:
@@ -113,9 +119,7 @@ def _block(lines: list[str], at: int, indent: int, head: str) -> tuple[str, int]
     return "\n".join(text) + ("\n" if head == "|" else ""), at
 
 
-def _scalar(text: str) -> JSON:
-    if text in ("[]", "{}"):
-        return [] if text == "[]" else {}
+def _scalar(text: str) -> str | int | float | bool | None:
     first = text[0]
     if first == "'":
         body = text[1:-1].replace("''", "\0")
@@ -129,7 +133,12 @@ def _scalar(text: str) -> JSON:
     return plain_scalar(text)
 
 
-def plain_scalar(text: str) -> JSON:
+@functools.lru_cache(maxsize=4096)  # in a suite they recur: null, POST, stop, 0
+def _short(text: str) -> str | int | float | bool | None:
+    return _scalar(text)
+
+
+def plain_scalar(text: str) -> str | int | float | bool | None:
     """The value of a scalar without quotes. Raises ValueError where YAML sees what JSON lacks or spells otherwise."""
     if text in _WORDS:
         return _WORDS[text]
