@@ -304,7 +304,7 @@ def _awaited(grade: Any) -> Grade:
 
 def known_usage(parts: list[Usage]) -> dict[str, int]:
     """The tokens of several exchanges together, those kinds that all of them tell."""
-    total = parts[0] if len(parts) == 1 else Usage.sum(parts)
+    total = Usage.sum(parts)
     return {name: tokens for name in Usage.__slots__ if (tokens := getattr(total, name)) is not None}
 
 

@@ -120,7 +120,7 @@ class Recordings:
             shown=f"{shown}/{name}",
             owner=item.nodeid,
             slot=str(draw.sample),
-            normalize=self._normalizer(item.ihook),
+            normalize=self._normalizer(item),
             keeps_errors=draw.suite.record_errors,
             replays_only=replays_only,
         )
@@ -133,12 +133,14 @@ class Recordings:
             path,
             shown=_shown(path, self._settings.root),
             owner=f"fixture {path.stem}",
-            normalize=self._normalizer(request.node.ihook),
+            normalize=self._normalizer(request.node),
         )
 
-    def _normalizer(self, hooks: Any) -> Callable[[dict[str, Any]], None] | None:
+    def _normalizer(self, node: Any) -> Callable[[dict[str, Any]], None] | None:
         """The project's hook, if it has one: asking for it costs each request a copy."""
-        hook = hooks.pytest_llm_normalize
+        if not self._config.hook.pytest_llm_normalize.get_hookimpls():  # nowhere, so not for this node either
+            return None
+        hook = node.ihook.pytest_llm_normalize
         return functools.partial(_normalize, hook) if hook.get_hookimpls() else None
 
     def begin(self, recorder: Recorder, role: CallRole) -> None:

@@ -54,6 +54,8 @@ class Usage:
     @classmethod
     def sum(cls, parts: Sequence[Usage]) -> Usage:
         """The sum, field by field; a field that any part does not know is unknown."""
+        if len(parts) == 1:  # as nearly always
+            return parts[0]
         return cls(**{field.name: add_known([getattr(part, field.name) for part in parts]) for field in fields(cls)})
 
 
