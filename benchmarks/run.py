@@ -78,7 +78,7 @@ FULL = Sizes(
     subjects=(BARE, OURS, OURS_BY_CLIENT, PYTEST_RECORDING, CASSETTER),
     openings=2000,
     growth={1: 9, 100: 9, 1000: 5, 10_000: 2},
-    letters=Letters(cases=200, samples=(1, 5, 25), reply_kib=(1, 10, 100), repeats=5),
+    letters=Letters(cases=200, samples=(1, 5, 25), reply_kib=(1, 10, 100), repeats=3),
     remembered=(200, 2000),
     reply_kib=(1, 10, 100),
     memory_rounds=3,
