@@ -154,7 +154,7 @@ class OpenItem:
         response = run(self.conversation(), send or self.send)
         told = response.cost  # by the provider itself
         price = self.prices.cost(response.model, response.usage) if told is None else told
-        self.response, self.responded = replace(response, cost=price), True
+        self.response, self.responded = response if price is None else replace(response, cost=price), True
         return self.response
 
     def conversation(self, *, is_validated: bool = True) -> Generator[Request, Reply, Response]:
@@ -346,7 +346,7 @@ def _awaited(grade: Any) -> Grade:
 
 def known_usage(parts: list[Usage]) -> dict[str, int]:
     """The tokens of several exchanges together, those kinds that all of them tell."""
-    total = parts[0] if len(parts) == 1 else Usage.sum(parts)
+    total = Usage.sum(parts)
     return {name: tokens for name in Usage.__slots__ if (tokens := getattr(total, name)) is not None}
 
 

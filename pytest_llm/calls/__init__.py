@@ -4,7 +4,7 @@ from pytest_llm.calls.conversation import messages_of
 from pytest_llm.calls.message import Message, Role
 from pytest_llm.calls.price import Prices
 from pytest_llm.calls.request import ENDPOINTS, Api, Request
-from pytest_llm.calls.response import ReplyApi, Response, ToolCall, Usage, add_known, api_of, read_reply
+from pytest_llm.calls.response import ReplyApi, Response, ToolCall, Usage, add_known, api_of, read_reply, said_in
 from pytest_llm.calls.streamed import whole_reply
 
 __all__ = [
@@ -22,5 +22,6 @@ __all__ = [
     "api_of",
     "messages_of",
     "read_reply",
+    "said_in",
     "whole_reply",
 ]
