@@ -6,7 +6,7 @@ import itertools
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -21,6 +21,9 @@ from pytest_llm.results import CONFIRMATIONS, FixtureCalls, Result, Run, SuiteRe
 from pytest_llm.scope import COLLECTED, WORKER_OUTPUT, Collected, scope_of
 from pytest_llm.settings import LAST_RUN
 
+if TYPE_CHECKING:
+    from pytest_llm.asking import Asking
+
 
 class Controller:
     """Collects results; under xdist the only half on the controller, without it beside the Session."""
@@ -34,6 +37,12 @@ class Controller:
         self._fixtures: dict[str, FixtureCalls] = {}
         self._verdicts: list[Verdict] = []
         self._problem = ""
+        self._asking: Asking | None = None
+        if self._settings.asks:
+            from pytest_llm.asking import Asking
+
+            self._asking = Asking(config)
+            config.pluginmanager.register(self._asking, "pytest-llm-asking")
 
     def receive(self, line: str) -> None:
         """One item's result; a rerun of the item replaces it."""
@@ -41,6 +50,8 @@ class Controller:
         if result is None or line != known:  # from a worker of xdist, or with a secret taken out
             result = Result.of(json.loads(line))
         self._heard.add(line, result)
+        if self._asking is not None:
+            self._asking.heard(result)
 
     def receive_fixtures(self, payload: str) -> None:
         """What fixtures of wider scope have asked."""

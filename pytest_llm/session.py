@@ -40,7 +40,7 @@ from pytest_llm.results import CONFIRMATIONS, Outcome, result_line
 from pytest_llm.scope import COLLECTED, WORKER_OUTPUT, Collected
 from pytest_llm.settings import Settings
 from pytest_llm.wide_fixtures import WideFixtures
-from pytest_llm.wire import Wire
+from pytest_llm.wire import POOL, Wire
 
 if TYPE_CHECKING:
     from pytest_llm.ahead import Ahead
@@ -61,6 +61,7 @@ class Session:
         self._adopted = 0
         self._recordings = Recordings(config, self.settings)
         self._wire = Wire(Clients(config, self.settings), _share_of(self.settings.concurrency, config))
+        config.stash[POOL] = self._wire.pool
         self._ahead: Ahead | None = None
         self._fixtures = WideFixtures(self._recordings, self.settings)
         self._gating = Gating(self.settings)

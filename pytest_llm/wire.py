@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from pytest_llm.calls import Request
 from pytest_llm.calls.pool import Job, Pool, Turn
 from pytest_llm.cassettes import CallRole, Recorder, model_record, unrecorded
@@ -22,6 +24,10 @@ if TYPE_CHECKING:
 
     from pytest_llm.calls.transport import Reply
     from pytest_llm.cassettes import Ticket
+
+
+POOL: pytest.StashKey[Pool] = pytest.StashKey()
+"""The pool of this process."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

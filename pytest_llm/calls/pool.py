@@ -178,6 +178,14 @@ class Pool:
         with self._lock:
             return sum(one.in_flight for one in self._limiters.values())
 
+    @property
+    def paused(self) -> tuple[str, float] | None:
+        """A host that has refused, and the seconds until it is asked again; None where there is none."""
+        with self._lock:
+            now = self._clock()
+            waits = [(host, one.paused_until - now) for host, one in self._limiters.items() if one.paused_until > now]
+        return max(waits, key=lambda one: one[1], default=None)
+
     @contextlib.contextmanager
     def turn(self, host: str) -> Iterator[Turn]:
         """Wait until a request may start."""
