@@ -132,17 +132,20 @@ class OpenItem:
         turns = prompt.conversation(
             inputs, sample=self.draw.sample, validator=self.draw.suite.validators[self.draw.variant]
         )
-        response = run(turns, send or self._send)
-        told = response.cost  # by the provider itself
-        price = self.prices.cost(response.model, response.usage) if told is None else told
-        self.response, self.responded = replace(response, cost=price), True
+        send = send or self._send
+        self.response, self.responded = run(turns, lambda request: self.priced(send(request), prompt)), True
         return self.response
+
+    def priced(self, reply: Reply, prompt: Prompt) -> Reply:
+        """A reply with what it costs at the prompt's endpoint."""
+        return replace(reply, cost=self.prices.cost_of(reply.data, self.clients.address(prompt)))
 
     def _send(self, request: Request) -> Reply:
         """A reply from the cassette without loading any SDK, or through the client, whose traffic is recorded."""
         record = model_record(request.endpoint, request.body)
         if self.recorder.mode == "replay" or self.recorder.knows(record):
-            return stored_reply(self.recorder.take(record).reply, self.recorder.shown)
+            at = self.clients.address(self.draw.prompt)
+            return stored_reply(self.recorder.take(record, at=at).reply, self.recorder.shown)
         from pytest_llm.calls.transport import send
 
         return send(self.clients.of(self.draw.prompt), request)

@@ -153,7 +153,6 @@ class Retry:
             budget=plan.budget,
             sample=opened.draw.sample,
             score=None if plan.score is None else self._score(plan.score, known),
-            price=opened.prices.cost,
         )
         return _Job(opened, task, plan)
 
@@ -225,7 +224,8 @@ class _Job:
 
         opened = self.opened
         with self._noting(slot), asking(opened.recorder, "subject", slot):
-            return send(opened.clients.of(self.task.prompt), request, within=self._left), False
+            reply = send(opened.clients.of(self.task.prompt), request, within=self._left)
+            return opened.priced(reply, self.task.prompt), False
 
     @contextlib.asynccontextmanager
     async def sender(self) -> AsyncIterator[AsyncSend]:
@@ -242,7 +242,8 @@ class _Job:
                 if not clients:
                     clients.append(await stack.enter_async_context(opened.clients.lent(self.task.prompt)))
                 with self._noting(slot), asking(opened.recorder, "subject", slot):
-                    return await asend(clients[0], request, within=self._left), False
+                    reply = await asend(clients[0], request, within=self._left)
+                    return opened.priced(reply, self.task.prompt), False
 
             yield answer
 
@@ -250,8 +251,10 @@ class _Job:
         recorder, record = self.opened.recorder, model_record(request.endpoint, request.body)
         if recorder.mode != "replay" and not recorder.knows(record, slot):
             return None
+        at = self.opened.clients.address(self.task.prompt)
         with self._noting(slot):
-            return stored_reply(recorder.take(record, arm=slot).reply, recorder.shown), True
+            reply = stored_reply(recorder.take(record, arm=slot, at=at).reply, recorder.shown)
+            return self.opened.priced(reply, self.task.prompt), True
 
     @contextlib.contextmanager
     def _noting(self, slot: str) -> Iterator[None]:

@@ -359,7 +359,7 @@ class Session:
         Returns whether no test is to be run.
         """
         if self.settings.dry_run:
-            self.config.stash[FORECAST] = forecast(session.items, self._recordings)
+            self.config.stash[FORECAST] = forecast(session.items, self._recordings, self._clients)
             return True
         for told in self._recordings.recover():
             # Not warned of in the usual way: a project whose warnings are errors would not get any further.

@@ -7,9 +7,9 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 from urllib.parse import urlsplit
 
 from pytest_llm.cassettes import store
@@ -17,7 +17,7 @@ from pytest_llm.cassettes.document import Entry, StoredReply, body_of, check_une
 from pytest_llm.cassettes.identity import RequestRecord, identity_of, without_secrets
 from pytest_llm.cassettes.secrets import KEPT_HEADERS, Secrets
 from pytest_llm.cassettes.staleness import Miss, explain_miss
-from pytest_llm.errors import CassetteMiss, LlmError
+from pytest_llm.errors import CassetteMiss, LlmError, NoRoomYet
 from pytest_llm.schemas import JSON
 from pytest_llm.settings import Mode
 
@@ -42,6 +42,8 @@ class Exchange:
     role: CallRole = "subject"
     #: With --llm-verify, the reply that is recorded; None where there is none.
     recorded: StoredReply | None = None
+    #: The address that was asked, or would be; no cassette holds it. None where not known.
+    at: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -56,11 +58,27 @@ class Ticket:
     reply: StoredReply | None
     #: By the monotonic clock, in seconds; None where how long it takes is not known.
     started: float | None
+    at: str | None = None
+    #: What it has taken of the budget; None without one.
+    hold: Hold | None = None
 
     @property
     def key(self) -> tuple[str, str]:
         """What is asked, and for which slot."""
         return self.identity, self.slot
+
+
+class Hold(Protocol):
+    """What a request in flight has taken of what the run may spend. What is told first counts."""
+
+    def settle(self, exchange: Exchange) -> None:
+        """Count what the reply has cost in its place."""
+
+    def give_back(self) -> None:
+        """It has cost nothing: the endpoint answered with an error, or was not reached."""
+
+    def lose(self) -> None:
+        """No answer will come, and nobody knows what it has cost; it stays taken."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,10 +91,8 @@ class Desk:
     secrets: Callable[[], Secrets]
     journal: Callable[[], Journal]
     shelf: store.Shelf
-    #: Takes one request from what may be spent. Raises CassetteMiss where that is spent.
-    reserve: Callable[[], None] | None = None
-    #: Hears of every reply that was asked.
-    spent: Callable[[Exchange], None] | None = None
+    #: Takes a request to an address from what may be spent. Raises CassetteMiss where it does not fit.
+    reserve: Callable[[RequestRecord, str | None], Hold] | None = None
 
 
 class Recorder:
@@ -121,13 +137,15 @@ class Recorder:
         self._closed = False
         self._unsaved: list[Exchange] = []
 
-    def take(self, request: RequestRecord, role: CallRole = "subject", arm: str = "") -> Ticket:
-        """Look a request up. Raises CassetteMiss when it has no recording and nothing may be asked.
+    def take(self, request: RequestRecord, role: CallRole = "subject", arm: str = "", at: str | None = None) -> Ticket:
+        """Look a request to an address up. Raises CassetteMiss when it has no recording and nothing may be asked.
 
         What is raised is noted as well: the code under test may swallow it.
         """
         try:
-            return self._looked_up(self.normal(request), role, self._slot(arm))
+            return self._looked_up(self.normal(request), role, self._slot(arm), at)
+        except NoRoomYet:
+            raise  # nothing is lost: who can wait without blocking comes again
         except (CassetteMiss, LlmError) as problem:
             self.note(problem)
             raise
@@ -148,7 +166,7 @@ class Recorder:
     def _slot(self, arm: str) -> str:
         return f"{self.slot}/{arm}" if arm else self.slot
 
-    def _looked_up(self, request: RequestRecord, role: CallRole, slot: str) -> Ticket:
+    def _looked_up(self, request: RequestRecord, role: CallRole, slot: str, at: str | None) -> Ticket:
         identity = identity_of(request)
         entries = {} if self.mode == "live" else self._entries()
         entry = entries.get(identity)
@@ -162,19 +180,19 @@ class Recorder:
             if reply is not None:
                 self._answered[identity, slot] = max(reply.number, self._answered[identity, slot])
                 self.exchanges.append(
-                    Exchange(identity=identity, request=request, reply=reply, source="replayed", role=role)
+                    Exchange(identity=identity, request=request, reply=reply, source="replayed", role=role, at=at)
                 )
         if reply is None and self.mode == "replay":
             raise self._miss(identity, request, slot)
         started = time.monotonic()
-        ticket = Ticket(identity=identity, slot=slot, request=request, role=role, reply=reply, started=started)
+        ticket = Ticket(identity=identity, slot=slot, request=request, role=role, reply=reply, started=started, at=at)
         if reply is None:
             if self.mode in ("record", "rerecord"):
                 self._desk.journal().check()
             if self._desk.mode != "live":
                 self._desk.secrets().refuse(request, self.shown)
             if self._desk.reserve is not None:
-                self._desk.reserve()
+                ticket = replace(ticket, hold=self._desk.reserve(request, at), started=time.monotonic())
             with self._lock:
                 self._open.append(ticket)
         return ticket
@@ -251,6 +269,8 @@ class Recorder:
                 if ticket in self._open:
                     self._open.remove(ticket)
                 self._failed[ticket.key] += 1
+                if ticket.hold is not None:
+                    ticket.hold.give_back()
                 return
             # With it, the tries before it that got an error, or no answer.
             self._open = [one for one in self._open if one.key != ticket.key]
@@ -271,10 +291,11 @@ class Recorder:
                 source="recorded" if self.mode in ("record", "rerecord") else "asked",
                 role=ticket.role,
                 recorded=self._recorded(*ticket.key, number) if self.mode == "verify" else None,
+                at=ticket.at,
             )
             self._add(exchange)
-        if self._desk.spent is not None:
-            self._desk.spent(exchange)
+        if ticket.hold is not None:
+            ticket.hold.settle(exchange)
         if self._closed:
             self.save()
 
@@ -309,6 +330,9 @@ class Recorder:
     def close(self) -> None:
         """Save; an answer that is still under way is saved when it comes."""
         self._closed = True
+        for ticket in list(self._open):
+            if ticket.hold is not None:
+                ticket.hold.lose()
         self.save()
 
     def _miss(self, identity: str, request: RequestRecord, slot: str) -> CassetteMiss:
