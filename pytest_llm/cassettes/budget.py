@@ -189,8 +189,9 @@ class Budget:
             raise self._miss(f"not asked: the budget of {limits} is spent{lost}", state)
         for unit in units:
             if likely[unit] > free[unit]:
-                told = f"{_shown(unit, likely[unit])}, and {_shown(unit, free[unit])} of the budget are left"
-                raise self._miss(f"not asked: a reply like the largest so far takes {told}", state)
+                told = f"{_shown(unit, likely[unit])} if its reply is like those before"
+                left = f"{_shown(unit, free[unit])} of the budget are left"
+                raise self._miss(f"not asked: it takes {told}, and {left}", state)
         return {unit: free[unit] for unit in units}
 
     def _estimates(self, asked: _Asked, state: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
