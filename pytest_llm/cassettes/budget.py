@@ -247,7 +247,7 @@ class Budget:
         data = data if isinstance(data, Mapping) else {}
         usage, usd = Usage.of(data.get("usage")), self._prices.cost_of(data, exchange.at)
         with self._changed, self._state() as state:
-            state["held"].pop(id_, None)
+            self._forget(id_, state)
             for unit, amount in (("tokens", usage.total_tokens), ("usd", usd)):
                 state[unit] = None if amount is None or state[unit] is None else state[unit] + amount
                 if amount is None and unit in self._limits and not state["untold"]:
@@ -267,8 +267,12 @@ class Budget:
     def give_back(self, id_: str) -> None:
         """A request has cost nothing."""
         with self._changed, self._state() as state:
-            state["held"].pop(id_, None)
+            self._forget(id_, state)
             self._changed.notify_all()
+
+    def _forget(self, id_: str, state: dict[str, Any]) -> None:
+        state["held"].pop(id_, None)
+        self._threads.pop(id_, None)
 
     def lose(self, id_: str) -> None:
         """No answer will come: nobody waits for it, and what it took stays taken."""

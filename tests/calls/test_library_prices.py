@@ -111,6 +111,7 @@ def test_a_price_that_depends_on_the_length_of_the_prompt_is_the_librarys():
 
 
 def test_prices_that_the_code_under_test_has_fetched_are_not_taken(monkeypatch):
+    library_prices._offers.cache_clear()
     monkeypatch.setattr(
         data_snapshot, "_custom_snapshot", data_snapshot.DataSnapshot(providers=[], from_auto_update=True)
     )
