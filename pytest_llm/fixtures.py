@@ -78,11 +78,11 @@ def llm_calls(request: pytest.FixtureRequest) -> Calls:
 def llm_client(request: pytest.FixtureRequest) -> OpenAI:
     """An OpenAI client for this item, made once per run, with the SDK's retries switched off."""
     opened = _item(request)
-    return opened.clients.of(opened.draw.prompt)
+    return opened.wire.clients.of(opened.draw.prompt)
 
 
 @pytest.fixture
 def llm_async_client(request: pytest.FixtureRequest) -> AsyncOpenAI:
     """An asynchronous OpenAI client for this item, with the SDK's retries switched off."""
     opened = _item(request)
-    return opened.clients.async_of(opened.draw.prompt)
+    return opened.wire.clients.async_of(opened.draw.prompt)

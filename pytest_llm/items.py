@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
@@ -24,7 +24,6 @@ from pytest_llm.cassettes import (
     replies_digest,
     requests_digest,
 )
-from pytest_llm.clients import Clients
 from pytest_llm.collection import Draw, line_of
 from pytest_llm.correction.record import TraceRecord
 from pytest_llm.errors import CallFailed, CassetteMiss, MarkerError
@@ -33,8 +32,11 @@ from pytest_llm.graders import grader as a_grader
 from pytest_llm.prompts import Case, Prompt, run
 from pytest_llm.reports import Place
 from pytest_llm.results import GradeRecord, MissRecord, Outcome, Result, outcome_of
+from pytest_llm.wire import Errand, Wire
 
 if TYPE_CHECKING:
+    from openai import OpenAI
+
     from pytest_llm.calls.transport import Reply
 
 LONGEST_OUTPUT = 20_000
@@ -66,12 +68,16 @@ class OpenItem:
     item: pytest.Function
     draw: Draw
     recorder: Recorder
-    clients: Clients
+    wire: Wire
     #: Gives the version of the prompt; None without one.
     version: Callable[[], str | None]
     #: Gives the recorders of the fixtures of wider scope that the item uses.
     fixtures: Callable[[], list[Recorder]]
     prices: Prices
+    #: Of one that asks ahead: whom it asks, whatever a test that runs meanwhile makes of the environment.
+    client: OpenAI | None = None
+    #: Gives what was asked ahead for this item, once; None where nothing was.
+    errand: Callable[[], Errand | None] = lambda: None
     #: What the ini file says of the budget of a correction.
     retry: Mapping[str, float] = field(default_factory=dict)
     #: Where the suite's baseline is, or would be, relative to the root.
@@ -126,29 +132,51 @@ class OpenItem:
         """Where the recording is, for messages."""
         return Place(nodeid=self.item.nodeid, cassette=self.recorder.shown, sample=self.draw.sample)
 
+    def reach(self) -> None:
+        """Take over what was asked ahead: the item is about to ask by itself."""
+        if (errand := self.errand()) is not None:
+            errand.job.wait()
+            self.recorder.take_over(errand.recorder)
+
+    async def areach(self) -> None:
+        """As `reach`, without blocking."""
+        if (errand := self.errand()) is not None:
+            await errand.awaited()
+            self.recorder.take_over(errand.recorder)
+
     def respond(self, send: Callable[[Request], Reply] | None = None) -> Response:
         """The response of the prompt to the case; with `send`, to the replies that it gives."""
-        prompt, inputs = self.prompt, self.draw.case.inputs if self.draw.case else {}
-        turns = prompt.conversation(
-            inputs, sample=self.draw.sample, validator=self.draw.suite.validators[self.draw.variant]
-        )
-        send = send or self._send
-        self.response, self.responded = run(turns, lambda request: self.priced(send(request), prompt)), True
+        if send is None:
+            self.reach()
+        send = send or self.send
+        self.response = run(self.conversation(), lambda request: self.priced(send(request), self.prompt))
+        self.responded = True
         return self.response
 
     def priced(self, reply: Reply, prompt: Prompt) -> Reply:
         """A reply with what it costs at the prompt's endpoint."""
-        return replace(reply, cost=self.prices.cost_of(reply.data, self.clients.address(prompt)))
+        return replace(reply, cost=self.prices.cost_of(reply.data, self.wire.clients.address(prompt)))
 
-    def _send(self, request: Request) -> Reply:
-        """A reply from the cassette without loading any SDK, or through the client, whose traffic is recorded."""
+    def conversation(self, *, is_validated: bool = True) -> Generator[Request, Reply, Response]:
+        """What the prompt asks for the case, and what becomes of the replies."""
+        return self.prompt.conversation(
+            self.draw.case.inputs if self.draw.case else {},
+            sample=self.draw.sample,
+            validator=self.draw.suite.validators[self.draw.variant],
+            validated=is_validated,
+        )
+
+    def send(self, request: Request) -> Reply:
+        """A reply from the cassette without loading any SDK, or from the endpoint, and recorded."""
         record = model_record(request.endpoint, request.body)
         if self.recorder.mode == "replay" or self.recorder.knows(record):
-            at = self.clients.address(self.draw.prompt)
+            at = self.wire.clients.address(self.draw.prompt)
             return stored_reply(self.recorder.take(record, at=at).reply, self.recorder.shown)
-        from pytest_llm.calls.transport import send
+        return self.wire.send(self.client_of(self.draw.prompt), request, self.recorder)
 
-        return send(self.clients.of(self.draw.prompt), request)
+    def client_of(self, prompt: Prompt | None) -> OpenAI:
+        """The client for a prompt: that of now, or, asked ahead, of when it was begun. Raises EndpointError."""
+        return self.client or self.wire.clients.of(prompt)
 
     def grade(
         self, grader: Grader | Any, output: Any = None, *, name: str | None = None, required: bool = True

@@ -10,11 +10,13 @@ import pytest
 from pytest_llm.calls import Prices
 from pytest_llm.errors import OptionError
 from pytest_llm.settings import (
+    DEFAULT_CONCURRENCY,
     RETRY_KEYS,
     Limits,
     Mode,
     Settings,
     changes_of,
+    concurrency_of,
     limits_of,
     one_mode,
     retry_of,
@@ -43,6 +45,7 @@ def settings_of(config: pytest.Config) -> Settings:
             base_url=config.getini("llm_base_url") or None,
             json_file=Path(config.invocation_params.dir, json_file) if json_file else None,
             dry_run=option.llm_dry_run,
+            concurrency=_concurrency(config),
             budget=limits_of(option.llm_budget) if option.llm_budget is not None else Limits(),
             ignore_hosts=tuple(config.getini("llm_ignore_hosts")),
             record_hosts=tuple(config.getini("llm_record_hosts")),
@@ -56,6 +59,16 @@ def settings_of(config: pytest.Config) -> Settings:
         )
     except OptionError as error:
         raise pytest.UsageError(str(error)) from error
+
+
+def _concurrency(config: pytest.Config) -> int:
+    for said, name in (
+        (config.option.llm_concurrency, "--llm-concurrency"),
+        (config.getini("llm_concurrency"), "llm_concurrency"),
+    ):
+        if said is not None:
+            return concurrency_of(said, name)
+    return DEFAULT_CONCURRENCY
 
 
 def _check_baseline(said: str | None) -> None:

@@ -76,6 +76,10 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "metavar": "LIMIT",
         "help": "stop asking at this limit: 300requests, 500000tokens, 2.00usd, or several with commas",
     },
+    "--llm-concurrency": {
+        "metavar": "N",
+        "help": "requests of declared prompts in flight at once (16); 1: each is asked when its test runs",
+    },
     "--llm-samples": {"metavar": "N", "help": "draws per case, each an item of its own"},
     "--llm-set": {
         "action": "append",
@@ -99,6 +103,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
 
 _INI_KEYS: dict[str, tuple[str, Any]] = {
     "llm_samples": ("samples per case, unless the marker or --llm-samples says otherwise", "string"),
+    "llm_concurrency": ("as --llm-concurrency", "string"),
     "llm_base_url": ("address of the model endpoint, weaker than Prompt(base_url=…)", "string"),
     "llm_set": ("KEY=VALUE lines, as --llm-set", "linelist"),
     "llm_ignore_hosts": ("patterns of hosts (or host:port) whose HTTP exchanges pass unrecorded", "args"),

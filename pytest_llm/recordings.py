@@ -101,7 +101,9 @@ class Recordings:
 
         return recover(self._settings.state)
 
-    def of_item(self, item: pytest.Function, draw: Draw, *, replays_only: bool = False) -> Recorder:
+    def of_item(
+        self, item: pytest.Function, draw: Draw, *, replays_only: bool = False, is_ahead: bool = False
+    ) -> Recorder:
         """The recorder of an item."""
         key = (item.parent.nodeid if item.parent else "", item.originalname)  # texts: a Path is dear to hash
         if key not in self._folders:
@@ -118,6 +120,7 @@ class Recordings:
             normalize=self._normalizer(item.ihook),
             keeps_errors=draw.suite.record_errors,
             replays_only=replays_only,
+            is_ahead=is_ahead,
         )
 
     def of_fixture(self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> Recorder:

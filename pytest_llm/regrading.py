@@ -29,6 +29,7 @@ from pytest_llm.options import settings_of
 from pytest_llm.recordings import Recordings
 from pytest_llm.results import GradeRecord, Outcome
 from pytest_llm.settings import Limits
+from pytest_llm.wire import Wire
 
 if TYPE_CHECKING:
     from pytest_llm.calls.transport import Reply
@@ -59,7 +60,7 @@ class CollectedTests:
     #: Whether a test function can assert nothing.
     empty: dict[object, bool] = field(default_factory=dict)
     recordings: Recordings | None = None
-    clients: Clients | None = None
+    wire: Wire | None = None
 
     def nodeid(self, cassette: str, sample: int) -> str:
         """The id of the test, as pytest has it; "" where there is none."""
@@ -86,7 +87,7 @@ class CollectedTests:
     def _opened(self, cassette: str, sample: int) -> OpenItem:
         """The item as it is while it runs, without running it. Raises NotGraded where it cannot be judged so."""
         item = self.items.get((cassette, sample))
-        if item is None or self.recordings is None or self.clients is None:
+        if item is None or self.recordings is None or self.wire is None:
             file = test_file(cassette)
             known = file is not None and str(file) in self.problems
             raise NotGraded("the test cannot be collected" if known else "there is no such test now")
@@ -101,7 +102,7 @@ class CollectedTests:
             item,
             draw,
             self.recordings.of_item(item, draw),
-            clients=self.clients,
+            wire=self.wire,
             version=lambda: None,
             fixtures=list,
             prices=self.recordings.prices,
@@ -160,7 +161,7 @@ def collect(files: Sequence[Path], mode: Literal["replay", "record"] = "replay")
     if found.config is None:
         return tests
     settings = replace(settings_of(found.config), mode=mode, dry_run=False, budget=Limits())  # whatever addopts say
-    tests.recordings, tests.clients = Recordings(found.config, settings), Clients(found.config, settings)
+    tests.recordings, tests.wire = Recordings(found.config, settings), Wire(Clients(found.config, settings), 1)
     folders: dict[Path, str] = {}
     for item in found.items:
         if (draw := item.stash.get(DRAW, None)) is not None:

@@ -11,7 +11,7 @@ from typing import Any, TypedDict, Unpack
 import pytest
 
 from pytest_llm.calls import Request, Response
-from pytest_llm.cassettes import asking, model_record
+from pytest_llm.cassettes import model_record
 from pytest_llm.collection import a_prompt, graders_of
 from pytest_llm.correction.attempt import FIRST_SLOT, Trace
 from pytest_llm.correction.budget import Budget
@@ -78,6 +78,7 @@ class Retry:
         The item's prompt and case, unless others are given. Whatever the model does, a Trace is returned;
         `.require()` is the validated output, or fails the test with a table of the attempts.
         """
+        self._opened.reach()
         job = self._job(prompt, case, schema, options)
         run = Run(job.task, job.plan.feedback, is_overdue=job.is_overdue)
         return self._keep(job, {run.feedback.name: drive(run, job.send)})[run.feedback.name]
@@ -91,6 +92,7 @@ class Retry:
         **options: Unpack[Options],
     ) -> Trace:
         """As the call, without blocking."""
+        await self._opened.areach()
         job = self._job(prompt, case, schema, options)
         run = Run(job.task, job.plan.feedback, is_overdue=job.is_overdue)
         async with job.sender() as send:
@@ -109,6 +111,7 @@ class Retry:
 
         Without `resample` among them nobody knows what feedback is worth.
         """
+        self._opened.reach()
         job = self._job(prompt, case, schema, options)
         arms = job.plan.arms
         first = Run(job.task, arms[0], is_overdue=job.is_overdue)
@@ -125,6 +128,7 @@ class Retry:
         **options: Unpack[Options],
     ) -> Mapping[str, Trace]:
         """As `compare`, without blocking: after the first reply all policies are asked at once."""
+        await self._opened.areach()
         job = self._job(prompt, case, schema, options)
         arms = job.plan.arms
         first = Run(job.task, arms[0], is_overdue=job.is_overdue)
@@ -217,15 +221,13 @@ class _Job:
         return self._left is not None and self._left <= 0
 
     def send(self, request: Request, slot: str) -> Answer:
-        """A reply from the recording, or through the client, whose traffic is recorded."""
+        """A reply from the recording, or from the endpoint, and recorded."""
         if (answer := self._recorded(request, slot)) is not None:
             return answer
-        from pytest_llm.calls.transport import send
-
-        opened = self.opened
-        with self._noting(slot), asking(opened.recorder, "subject", slot):
-            reply = send(opened.clients.of(self.task.prompt), request, within=self._left)
-            return opened.priced(reply, self.task.prompt), False
+        with self._noting(slot):
+            wire, recorder, client = self.opened.wire, self.opened.recorder, self.opened.client_of(self.task.prompt)
+            reply = wire.send(client, request, recorder, arm=slot, within=self._left)
+            return self.opened.priced(reply, self.task.prompt), False
 
     @contextlib.asynccontextmanager
     async def sender(self) -> AsyncIterator[AsyncSend]:
@@ -236,14 +238,12 @@ class _Job:
             async def answer(request: Request, slot: str) -> Answer:
                 if (known := self._recorded(request, slot)) is not None:
                     return known
-                from pytest_llm.calls.transport import asend
-
-                opened = self.opened
+                wire, recorder = self.opened.wire, self.opened.recorder
                 if not clients:
-                    clients.append(await stack.enter_async_context(opened.clients.lent(self.task.prompt)))
-                with self._noting(slot), asking(opened.recorder, "subject", slot):
-                    reply = await asend(clients[0], request, within=self._left)
-                    return opened.priced(reply, self.task.prompt), False
+                    clients.append(await stack.enter_async_context(wire.clients.lent(self.task.prompt)))
+                with self._noting(slot):
+                    reply = await wire.asend(clients[0], request, recorder, arm=slot, within=self._left)
+                    return self.opened.priced(reply, self.task.prompt), False
 
             yield answer
 
@@ -251,10 +251,11 @@ class _Job:
         recorder, record = self.opened.recorder, model_record(request.endpoint, request.body)
         if recorder.mode != "replay" and not recorder.knows(record, slot):
             return None
-        at = self.opened.clients.address(self.task.prompt)
+        at = self.opened.wire.clients.address(self.task.prompt)
         with self._noting(slot):
-            reply = stored_reply(recorder.take(record, arm=slot, at=at).reply, recorder.shown)
-            return self.opened.priced(reply, self.task.prompt), True
+            ticket = recorder.take(record, arm=slot, at=at)
+            reply = stored_reply(ticket.reply, recorder.shown)
+            return self.opened.priced(reply, self.task.prompt), ticket.replayed
 
     @contextlib.contextmanager
     def _noting(self, slot: str) -> Iterator[None]:

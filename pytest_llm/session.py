@@ -7,7 +7,7 @@ import json
 import warnings
 from collections.abc import Generator, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -39,6 +39,10 @@ from pytest_llm.results import CONFIRMATIONS, Outcome
 from pytest_llm.scope import COLLECTED, WORKER_OUTPUT, Collected
 from pytest_llm.settings import Settings
 from pytest_llm.wide_fixtures import WideFixtures
+from pytest_llm.wire import Wire
+
+if TYPE_CHECKING:
+    from pytest_llm.ahead import Ahead
 
 
 class Session:
@@ -55,7 +59,8 @@ class Session:
         #: How many marked items there were before any was deselected.
         self._adopted = 0
         self._recordings = Recordings(config, self.settings)
-        self._clients = Clients(config, self.settings)
+        self._wire = Wire(Clients(config, self.settings), _share_of(self.settings.concurrency, config))
+        self._ahead: Ahead | None = None
         self._fixtures = WideFixtures(self._recordings, self.settings)
         self._gating = Gating(self.settings)
 
@@ -188,11 +193,11 @@ class Session:
 
     def _check_key(self, item: pytest.Function, draw: Draw, prompt: Prompt) -> None:
         try:
-            if {"llm_response", "llm_retry"} & set(item.fixturenames) and not self._clients.can_ask(prompt):
+            if {"llm_response", "llm_retry"} & set(item.fixturenames) and not self._wire.clients.can_ask(prompt):
                 inputs = draw.case.inputs if draw.case else {}
                 first = next(prompt.conversation(inputs, sample=draw.sample))
                 if not self._recordings.of_item(item, draw).knows(model_record(first.endpoint, first.body)):
-                    self._clients.endpoint(prompt).key()
+                    self._wire.clients.endpoint(prompt).key()
         except EndpointError as error:
             told = f"--llm-{self.settings.mode} has to ask Prompt {prompt.name!r}\n{error}"
             raise pytest.UsageError(told) from error
@@ -215,12 +220,13 @@ class Session:
             function,
             draw,
             recorder,
-            clients=self._clients,
+            wire=self._wire,
             version=functools.partial(self._version, draw.prompt),
             fixtures=functools.partial(self._fixtures.of, item),
             prices=self._recordings.prices,
             retry=self.settings.retry,
             baseline=self._gating.path(function, draw.suite),
+            errand=_nothing if self._ahead is None else functools.partial(self._ahead.errand_of, function),
         )
         self._recordings.begin(recorder, "subject")
         return (yield)
@@ -341,6 +347,8 @@ class Session:
         # vcrpy reads every stream to its end; tests that are not ours shall not notice it.
         aside = nextitem is None or DRAW not in nextitem.stash
         del opened.item.stash[OPEN]
+        if self._ahead is not None:
+            self._ahead.ended(opened.item, opened)
         self._recordings.end(opened.recorder, aside=aside)
         self._warn_of_refused()
         if late := opened.recorder.problems[opened.told :]:  # swallowed by a teardown, or a thread
@@ -359,8 +367,13 @@ class Session:
         Returns whether no test is to be run.
         """
         if self.settings.dry_run:
-            self.config.stash[FORECAST] = forecast(session.items, self._recordings, self._clients)
+            self.config.stash[FORECAST] = forecast(session.items, self._recordings, self._wire.clients)
             return True
+        if self.settings.asks:
+            from pytest_llm.ahead import Ahead
+
+            self._ahead = Ahead(self.config, self.settings, self._recordings, self._wire)
+            self._ahead.expect(session.items)
         for told in self._recordings.recover():
             # Not warned of in the usual way: a project whose warnings are errors would not get any further.
             warning = warnings.WarningMessage(pytest.PytestWarning(told), pytest.PytestWarning, "pytest-llm-evals", 0)
@@ -376,8 +389,18 @@ class Session:
             for line in forecast_lines(found):
                 terminalreporter.write_line(line)
 
+    def pytest_enter_pdb(self) -> None:
+        """Begin to ask nothing while somebody looks at a test."""
+        self._wire.pool.pause()
+
+    def pytest_leave_pdb(self) -> None:
+        """Go on asking ahead."""
+        self._wire.pool.resume()
+
     def pytest_sessionfinish(self) -> None:
         """Leave everything as it was."""
+        if self._ahead is not None:
+            self._ahead.finish()
         self._recordings.finish()
         self._warn_of_refused()
         if (output := getattr(self.config, "workeroutput", None)) is not None and COLLECTED in self.config.stash:
@@ -390,6 +413,15 @@ class Session:
         if id(prompt) not in self._versions:
             self._versions[id(prompt)] = (prompt, prompt.version)
         return self._versions[id(prompt)][1]
+
+
+def _share_of(concurrency: int, config: pytest.Config) -> int:
+    """What one of several workers of xdist may have in flight."""
+    return max(1, concurrency // int(getattr(config, "workerinput", {}).get("workercount", 1)))
+
+
+def _nothing() -> None:
+    """What was asked ahead where nothing is."""
 
 
 def _has_swallowed(opened: OpenItem, report: pytest.TestReport) -> bool:

@@ -26,6 +26,8 @@ BaselineUse = Literal["check", "update", "off"]
 
 STATE_FOLDER = ".pytest_llm"
 LAST_RUN = "last-run.jsonl"
+DEFAULT_CONCURRENCY = 16
+MOST_CONCURRENCY = 1000
 MOST_SAMPLES = 100
 """The numbers above are those of samples that confirm a suspicion."""
 
@@ -58,6 +60,8 @@ class Settings:
     #: Say what a recording run would ask, and run no test.
     dry_run: bool = False
     budget: Limits = Limits()
+    #: Requests of declared prompts that may be in flight at once, of all processes together.
+    concurrency: int = DEFAULT_CONCURRENCY
     #: None: what has a baseline is gated.
     baseline: BaselineUse | None = None
     #: Where the change began: a branch, tag or commit; "" to find out.
@@ -112,6 +116,15 @@ def samples_of(text: object, name: str) -> int:
     if not 1 <= number <= MOST_SAMPLES:
         told = f"{name} takes a whole number from 1 to {MOST_SAMPLES}, not {text!r}"
         raise OptionError(told, fix={"write": f"{name}=3"})
+    return number
+
+
+def concurrency_of(text: object, name: str) -> int:
+    """How many requests may be in flight. Raises OptionError for anything but a whole number from 1."""
+    number = int(text) if isinstance(text, str) and text.strip().isdecimal() else 0
+    if not 1 <= number <= MOST_CONCURRENCY:
+        told = f"{name} takes a whole number from 1 to {MOST_CONCURRENCY}, not {text!r}"
+        raise OptionError(told, fix={"write": f"{name}={DEFAULT_CONCURRENCY}      (1: one after the other)"})
     return number
 
 

@@ -6,12 +6,13 @@ apart; the SDK's own retries are switched off, or they would multiply.
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pytest_llm.calls.request import Request
 from pytest_llm.errors import CallFailed
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from tenacity import RetryCallState
 
 ATTEMPTS = 3
+REFUSALS = 30
+"""How often a request may be refused for there being too many, where somebody else sees to the pace."""
 LONGEST_WAIT_S = 30.0
 SHORTEST_KEY = 8
 SHORTEST_TIMEOUT_S = 0.001
@@ -46,38 +49,70 @@ class Reply:
     waited: float = 0.0
 
 
-def send(client: OpenAI, request: Request, *, within: float | None = None) -> Reply:
-    """Send a request, `within` so many seconds with all retries. Raises CallFailed with the reason and what to do."""
+Post: TypeAlias = Callable[["OpenAI", Request, Mapping[str, Any]], Any]
+"""One try: from a client, a request and the SDK's options of a request to the response of the HTTP library.
+
+It sees to the pace, so that nobody waits here after a 429. Raises what the SDK raises.
+"""
+AsyncPost: TypeAlias = Callable[["AsyncOpenAI", Request, Mapping[str, Any]], Awaitable[Any]]
+
+
+def send(client: OpenAI, request: Request, *, within: float | None = None, by: Post | None = None) -> Reply:
+    """Send a request, `within` so many seconds with all retries. Raises CallFailed with the reason and what to do.
+
+    Each try goes `by` the given way, else by the SDK's own method, which instruments of applications know.
+    """
     import openai
     from tenacity import Retrying
 
-    until, retrying = _until(within), Retrying(**_policy(within))
+    until, retrying = _until(within), Retrying(**_policy(within, is_paced=by is not None))
     try:
         for attempt in retrying:
             with attempt:
-                raw = _resource(client, request, until).create(**_arguments(request))
+                http = (by or _created)(client, request, _options(client, until))
     except openai.APIError as error:
         raise _counted(failure(error, request, str(client.base_url), client.api_key), retrying.statistics) from error
     except (TypeError, ValueError) as error:  # a lone surrogate, NaN, an object: no JSON can hold it
         raise CallFailed(f"the request cannot be sent: {error}", where=f"model {request.model!r}") from error
-    return _reply(raw, request, retrying.statistics)
+    return _reply(http, request, retrying.statistics)
 
 
-async def asend(client: AsyncOpenAI, request: Request, *, within: float | None = None) -> Reply:
-    """Send a request, `within` so many seconds with all retries. Raises CallFailed with the reason and what to do."""
+async def asend(
+    client: AsyncOpenAI, request: Request, *, within: float | None = None, by: AsyncPost | None = None
+) -> Reply:
+    """As `send`, without blocking."""
     import openai
     from tenacity import AsyncRetrying
 
-    until, retrying = _until(within), AsyncRetrying(**_policy(within))
+    until, retrying = _until(within), AsyncRetrying(**_policy(within, is_paced=by is not None))
     try:
         async for attempt in retrying:
             with attempt:
-                raw = await _resource(client, request, until).create(**_arguments(request))
+                http = await (by or _acreated)(client, request, _options(client, until))
     except openai.APIError as error:
         raise _counted(failure(error, request, str(client.base_url), client.api_key), retrying.statistics) from error
     except (TypeError, ValueError) as error:  # a lone surrogate, NaN, an object: no JSON can hold it
         raise CallFailed(f"the request cannot be sent: {error}", where=f"model {request.model!r}") from error
-    return _reply(raw, request, retrying.statistics)
+    return _reply(http, request, retrying.statistics)
+
+
+def posted(client: Any, request: Request, options: Mapping[str, Any]) -> Any:
+    """The HTTP response to one try, or of an asynchronous client an awaitable of it.
+
+    By the method that the SDK has for endpoints it does not know: half the CPU of the typed one, which copies client
+    and body. The body goes out as it is.
+    """
+    # The HTTP library that this SDK was built on: httpx, or its successor.
+    library = importlib.import_module(type(client.base_url).__module__.partition(".")[0])
+    return client.post(f"/{request.endpoint}", cast_to=library.Response, body=dict(request.body), options=dict(options))
+
+
+def _created(client: Any, request: Request, options: Mapping[str, Any]) -> Any:
+    return _resource(client, request, options).create(**_arguments(request)).http_response
+
+
+async def _acreated(client: Any, request: Request, options: Mapping[str, Any]) -> Any:
+    return (await _resource(client, request, options).create(**_arguments(request))).http_response
 
 
 def _until(within: float | None) -> float | None:
@@ -85,10 +120,15 @@ def _until(within: float | None) -> float | None:
     return None if within is None else time.monotonic() + within
 
 
-def _resource(client: Any, request: Request, until: float | None) -> Any:
-    """The SDK's method group; raw, so that what is parsed here are the bytes that a cassette holds."""
+def _options(client: Any, until: float | None) -> dict[str, Any]:
+    """What the SDK is told of one try."""
     limit = {} if until is None else {"timeout": _timeout(client.timeout, until - time.monotonic())}
-    client = client.with_options(max_retries=0, **limit)
+    return {"max_retries": 0, **limit}
+
+
+def _resource(client: Any, request: Request, options: Mapping[str, Any]) -> Any:
+    """The SDK's method group; raw, so that what is parsed here are the bytes that a cassette holds."""
+    client = client.with_options(**options)
     return (client.chat.completions if request.api == "chat" else client.responses).with_raw_response
 
 
@@ -113,8 +153,7 @@ def _arguments(request: Request) -> dict[str, JSON]:
     return {**named, "extra_body": {name: value for name, value in request.body.items() if name not in named}}
 
 
-def _reply(raw: Any, request: Request, statistics: Mapping[str, Any]) -> Reply:
-    http = raw.http_response
+def _reply(http: Any, request: Request, statistics: Mapping[str, Any]) -> Reply:
     try:
         data = json.loads(http.content)
     except (ValueError, RecursionError) as error:
@@ -133,16 +172,37 @@ def _reply(raw: Any, request: Request, statistics: Mapping[str, Any]) -> Reply:
     )
 
 
-def _policy(within: float | None) -> dict[str, Any]:
-    from tenacity import retry_if_exception, stop_after_attempt, stop_before_delay
+@dataclass(slots=True)
+class _Tries:
+    """Tells tenacity when to stop: refusals for there being too many are counted apart where the pace is seen to."""
 
-    stop = stop_after_attempt(ATTEMPTS)
+    is_paced: bool
+    refusals: int = 0
+
+    def __call__(self, state: RetryCallState) -> bool:
+        self.refusals += self.is_paced and is_refusal(_error_of(state))
+        return self.refusals >= REFUSALS or state.attempt_number - self.refusals >= ATTEMPTS
+
+
+def _policy(within: float | None, *, is_paced: bool) -> dict[str, Any]:
+    from tenacity import retry_if_exception, stop_before_delay
+
+    tries = _Tries(is_paced)
     return {
-        "stop": stop if within is None else stop | stop_before_delay(within),
+        "stop": tries if within is None else lambda state: tries(state) or stop_before_delay(within)(state),
         "retry": retry_if_exception(_is_transient),
-        "wait": _wait,
+        "wait": lambda state: 0 if is_paced and is_refusal(_error_of(state)) else _wait(state),
         "reraise": True,
     }
+
+
+def _error_of(state: RetryCallState) -> BaseException | None:
+    return state.outcome.exception() if state.outcome else None
+
+
+def is_refusal(error: BaseException | None) -> bool:
+    """Whether the endpoint has too much to do; an account that is empty is refused by the same status."""
+    return getattr(error, "status_code", None) == 429 and getattr(error, "code", None) != "insufficient_quota"
 
 
 def _is_transient(error: BaseException) -> bool:
@@ -157,11 +217,14 @@ def _wait(state: RetryCallState) -> float:
     """Seconds until the next try: what the endpoint asks for, else at random below a bound that doubles."""
     from tenacity import wait_random_exponential
 
-    error = state.outcome.exception() if state.outcome else None
+    asked = retry_after(_error_of(state))
+    return wait_random_exponential(multiplier=0.3, max=8)(state) if asked is None else min(asked, LONGEST_WAIT_S)
+
+
+def retry_after(error: BaseException | None) -> float | None:
+    """The seconds that an endpoint asks to be left alone, with an error; None where it does not."""
     asked = getattr(getattr(error, "response", None), "headers", {}).get("retry-after", "")
-    if re.fullmatch(r"\d{1,6}(\.\d+)?", asked):
-        return min(float(asked), LONGEST_WAIT_S)
-    return wait_random_exponential(multiplier=0.3, max=8)(state)
+    return float(asked) if re.fullmatch(r"\d{1,6}(\.\d+)?", asked) else None
 
 
 def failure(error: Exception, request: Request, base_url: str, key: str) -> CallFailed:

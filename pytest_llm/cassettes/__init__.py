@@ -1,6 +1,6 @@
 """Remembering: what was asked and answered, so that it replays offline. PYTEST_DONT_REWRITE"""
 
-from pytest_llm.cassettes.budget import Budget
+from pytest_llm.cassettes.budget import COME_AGAIN_S, Budget, calling
 from pytest_llm.cassettes.call import (
     Call,
     Calls,
@@ -15,12 +15,13 @@ from pytest_llm.cassettes.document import StoredReply, content_of
 from pytest_llm.cassettes.hosts import Hosts
 from pytest_llm.cassettes.identity import RequestRecord, model_endpoint, model_record
 from pytest_llm.cassettes.recorder import CallRole, Desk, Exchange, Recorder, Ticket
-from pytest_llm.cassettes.router import Router, asking
+from pytest_llm.cassettes.router import Router, asking, unrecorded
 from pytest_llm.cassettes.secrets import Secrets
 from pytest_llm.cassettes.store import Shelf
 from pytest_llm.cassettes.stored import changed_request, stored_exchanges
 
 __all__ = [
+    "COME_AGAIN_S",
     "Budget",
     "Call",
     "CallRole",
@@ -36,6 +37,7 @@ __all__ = [
     "StoredReply",
     "Ticket",
     "asking",
+    "calling",
     "changed_request",
     "content_of",
     "drifted",
@@ -47,4 +49,5 @@ __all__ = [
     "replies_digest",
     "requests_digest",
     "stored_exchanges",
+    "unrecorded",
 ]

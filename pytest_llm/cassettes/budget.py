@@ -7,6 +7,7 @@ So what is spent and what is taken together stay within the limit, however many 
   such limit 4,096 are taken, or as many as the longest reply of its model so far had, if that is more. A body that
   stands for more than it says (a picture, a former reply) takes what the largest reply of its model took, if that is
   more. Money is the price of these tokens; where that is not known, what the dearest reply of its model has cost.
+* Until a first reply of a model has told what it costs, its requests go one at a time: if it does not, that is all.
 * A request that does not fit waits until those in flight are answered. If it does not fit then either, it goes alone,
   holding all that is left, where a reply like the largest of its model so far would fit.
 
@@ -43,6 +44,9 @@ ASSUMED_TOKENS = 4_096
 
 LONGEST_WAIT_S = 600.0
 """For a request in flight, after which it is taken for lost; as long as the SDKs wait by themselves."""
+
+COME_AGAIN_S = 0.05
+"""Where NoRoomYet is told."""
 
 _FORGOTTEN_AFTER_S = 86_400
 _LOOK_AGAIN_S = 0.2
@@ -161,7 +165,8 @@ class Budget:
             taken = self._taken(hold.asked, state, in_loop=in_loop)
             if taken is None:
                 return False
-            state["held"][hold.id] = {**taken, "since": time.time()}
+            model = None if hold.asked is None else hold.asked.model
+            state["held"][hold.id] = {**taken, "model": model, "since": time.time()}
             state["requests"] += 1
             return True
 
@@ -177,6 +182,10 @@ class Budget:
             for unit, limit in self._limits.items()
             if unit == "requests" or unit in units
         }
+        if asked is not None and units and asked.model not in state["largest"]:
+            same = {id_: one for id_, one in state["held"].items() if one.get("model") == asked.model}
+            if self._is_worth_waiting(same, in_loop=in_loop):
+                return None
         spent = [unit for unit, left in free.items() if left <= 0]
         upper, likely = ({}, {}) if asked is None else self._estimates(asked, state)
         if not spent and all(upper[unit] is not None and upper[unit] <= free[unit] for unit in units):
@@ -330,8 +339,8 @@ class _Caller:
 
 
 _CALLER: ContextVar[_Caller | None] = ContextVar("pytest_llm_caller", default=None)
-_NOT_REACHED = ("ConnectError", "ConnectTimeout", "PoolTimeout", "ClientConnectorError")
-"""What httpx and aiohttp raise where nothing was sent."""
+_NOT_REACHED = {"ConnectError", "ConnectTimeout", "PoolTimeout", "ClientConnectorError"}
+"""What httpx and aiohttp raise where nothing was sent; SDKs have it as the cause."""
 
 
 @contextmanager
@@ -345,8 +354,9 @@ def calling(*, in_loop: bool) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
+        is_not_reached = bool({type(error).__name__, type(error.__cause__).__name__} & _NOT_REACHED)
         for hold in caller.holds:  # of one that is settled this changes nothing
-            if type(error).__name__ in _NOT_REACHED:
+            if is_not_reached:
                 hold.give_back()
             else:
                 hold.lose()

@@ -25,7 +25,7 @@ from vcr.patch import CassettePatcherBuilder
 from vcr.request import Request
 
 from pytest_llm.calls.transport import RECORDED_LATENCY_HEADER
-from pytest_llm.cassettes.budget import calling
+from pytest_llm.cassettes.budget import COME_AGAIN_S, calling
 from pytest_llm.cassettes.compression import decompressed
 from pytest_llm.cassettes.document import content_of
 from pytest_llm.cassettes.identity import record_of
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from pytest_llm.cassettes.recorder import Recorder, Ticket
     from pytest_llm.cassettes.router import Asker, Router
 
-_COME_AGAIN_S = 0.05
 _HTTPX = ("httpx", "httpx2")
 _IN_PROCESS = (("WSGITransport", "handle_request"), ("ASGITransport", "handle_async_request"))
 _MOCKS = (("MockTransport", "handle_request"), ("MockTransport", "handle_async_request"))
@@ -60,7 +59,7 @@ class RoutedCassette(Cassette):  # type: ignore[misc] # vcrpy ships no types
         """Whether the request is answered from a recording. Raises CassetteMiss when it may not be asked."""
         if not hasattr(request, "pytest_llm"):
             request.pytest_llm = None
-            if self._router.hosts.records(request.uri):
+            if self._router.records(request.uri):
                 asker = self._router.asker(f"{request.method} {urlsplit(request.uri).path}")
                 if asker is not None:
                     request.pytest_llm = (asker.recorder, self._taken(asker, request))
@@ -103,7 +102,7 @@ class RoutedCassette(Cassette):  # type: ignore[misc] # vcrpy ships no types
             found: tuple[Recorder, Ticket] | None = request.pytest_llm
             return found
         # aiohttp follows redirects itself; vcrpy tells of each step afterwards, by requests that it made up.
-        if not self._router.hosts.records(request.uri):
+        if not self._router.records(request.uri):
             return None
         asker = self._router.asker(f"{request.method} {urlsplit(request.uri).path}")
         if asker is None:
@@ -119,7 +118,7 @@ class RoutedCassette(Cassette):  # type: ignore[misc] # vcrpy ships no types
 
     def filter_request(self, request: Any) -> Any:
         """The request, if it is recorded; None lets vcrpy leave its response alone."""
-        return request if self._router.hosts.records(request.uri) else None
+        return request if self._router.records(request.uri) else None
 
     def find_requests_with_most_matches(self, request: Any) -> list[Any]:
         """The next step of a recorded redirect, for the aiohttp stub, which makes it up as a GET.
@@ -182,7 +181,7 @@ class Interception:
 
         @functools.wraps(original)
         def handle(transport: Any, request: Any) -> Any:
-            return (patched if self._router.hosts.records(str(request.url)) else original)(transport, request)
+            return (patched if self._router.records(str(request.url)) else original)(transport, request)
 
         return handle
 
@@ -208,7 +207,7 @@ def _waiting(patched: Callable[..., Any]) -> Callable[..., Any]:
                 with calling(in_loop=True):
                     return await patched(*args, **kwargs)
             except NoRoomYet:
-                await anyio.sleep(_COME_AGAIN_S)
+                await anyio.sleep(COME_AGAIN_S)
 
     return ask
 

@@ -17,7 +17,7 @@ from pytest_llm.cassettes.document import Entry, StoredReply, body_of, check_une
 from pytest_llm.cassettes.identity import RequestRecord, identity_of, without_secrets
 from pytest_llm.cassettes.secrets import KEPT_HEADERS, Secrets
 from pytest_llm.cassettes.staleness import Miss, explain_miss
-from pytest_llm.errors import CassetteMiss, LlmError, NoRoomYet
+from pytest_llm.errors import CallFailed, CassetteMiss, LlmError, NoRoomYet
 from pytest_llm.schemas import JSON
 from pytest_llm.settings import Mode
 
@@ -58,6 +58,8 @@ class Ticket:
     reply: StoredReply | None
     #: By the monotonic clock, in seconds; None where how long it takes is not known.
     started: float | None
+    #: Whether the reply comes from the cassette.
+    replayed: bool = False
     at: str | None = None
     #: What it has taken of the budget; None without one.
     hold: Hold | None = None
@@ -109,7 +111,9 @@ class Recorder:
         normalize: Callable[[dict[str, JSON]], None] | None = None,
         keeps_errors: bool = False,
         replays_only: bool = False,
+        is_ahead: bool = False,
     ) -> None:
+        """`is_ahead`: it asks for an item that has not begun, whose own recorder takes over what came."""
         self.path = path
         self.mode: Mode = "replay" if replays_only else desk.mode
         self.slot = slot
@@ -119,6 +123,9 @@ class Recorder:
         self.exchanges: list[Exchange] = []
         #: Misses and mistakes that were raised into the code under test.
         self.problems: list[CassetteMiss | LlmError] = []
+        self.is_ahead = is_ahead
+        #: Calls that came to nothing, by identity and slot; noted where it asks ahead.
+        self.failures: dict[tuple[str, str], CallFailed] = {}
         self._desk = desk
         self._normalize = normalize
         self._keeps_errors = keeps_errors
@@ -136,14 +143,19 @@ class Recorder:
         self._checked = False
         self._closed = False
         self._unsaved: list[Exchange] = []
+        #: What was asked ahead and is not used yet, in the order of the numbers.
+        self._given: dict[tuple[str, str], list[Exchange]] = {}
 
     def take(self, request: RequestRecord, role: CallRole = "subject", arm: str = "", at: str | None = None) -> Ticket:
         """Look a request to an address up. Raises CassetteMiss when it has no recording and nothing may be asked.
 
         What is raised is noted as well: the code under test may swallow it.
         """
+        plain, slot = self.normal(request), self._slot(arm)
+        if self.failures and (failed := self.failures.pop((identity_of(plain), slot), None)) is not None:
+            raise failed
         try:
-            return self._looked_up(self.normal(request), role, self._slot(arm), at)
+            return self._looked_up(plain, role, slot, at)
         except NoRoomYet:
             raise  # nothing is lost: who can wait without blocking comes again
         except (CassetteMiss, LlmError) as problem:
@@ -182,10 +194,25 @@ class Recorder:
                 self.exchanges.append(
                     Exchange(identity=identity, request=request, reply=reply, source="replayed", role=role, at=at)
                 )
+            elif given := self._given.get((identity, slot)):
+                exchange = given.pop(0)
+                self._adopt(exchange)
+                return Ticket(
+                    identity=identity, slot=slot, request=request, role=role, reply=exchange.reply, started=None
+                )
         if reply is None and self.mode == "replay":
             raise self._miss(identity, request, slot)
         started = time.monotonic()
-        ticket = Ticket(identity=identity, slot=slot, request=request, role=role, reply=reply, started=started, at=at)
+        ticket = Ticket(
+            identity=identity,
+            slot=slot,
+            request=request,
+            role=role,
+            reply=reply,
+            started=started,
+            replayed=reply is not None,
+            at=at,
+        )
         if reply is None:
             if self.mode in ("record", "rerecord"):
                 self._desk.journal().check()
@@ -208,9 +235,10 @@ class Recorder:
         return self._failed.total() + len(self._open) if self.mode in ("record", "rerecord") else 0
 
     def knows(self, request: RequestRecord, arm: str = "") -> bool:
-        """Whether the next request of this form would be answered from the recording."""
+        """Whether the next request of this form is answered already: recorded, or asked ahead."""
         self._entries()
-        return self._next(identity_of(self.normal(request)), self._slot(arm)) is not None
+        key = identity_of(self.normal(request)), self._slot(arm)
+        return self._next(*key) is not None or bool(self._given.get(key)) or key in self.failures
 
     def has_any(self, arm: str) -> bool:
         """Whether anything is recorded for an attempt of a correction."""
@@ -315,6 +343,38 @@ class Recorder:
             self._answered[key] += 1
         else:
             self._errors[key] = exchange
+
+    def note_failure(self, request: RequestRecord, failed: CallFailed, arm: str = "") -> None:
+        """A call came to nothing; asked ahead, it is the item that will be told."""
+        if self.is_ahead:
+            self.failures[identity_of(self.normal(request)), self._slot(arm)] = failed
+
+    # -- what was asked ahead -----------------------------------------------------------------------------------
+
+    def take_over(self, ahead: Recorder) -> None:
+        """Use what another recorder has asked for this item, which has ended asking."""
+        self._found, self._loaded, self._checked = ahead._found, ahead._loaded, ahead._checked
+        self._open, self._failed, self.failures = ahead._open, ahead._failed, ahead.failures
+        for exchange in ahead.exchanges:
+            if exchange.source != "replayed":
+                self._given.setdefault((exchange.identity, exchange.reply.slot), []).append(exchange)
+        ahead._unsaved.clear()
+
+    def _adopt(self, exchange: Exchange) -> None:
+        """Use a reply that came before it was asked for; it is in the journal."""
+        if exchange.source == "recorded":
+            self._unsaved.append(exchange)
+        self.exchanges.append(exchange)
+        self._answered[exchange.identity, exchange.reply.slot] = exchange.reply.number
+
+    def drop_given(self) -> int:
+        """Forget what was asked ahead in vain, and say how many replies that are."""
+        unused = [one for given in self._given.values() for one in given]
+        self._given.clear()
+        recorded = sum(one.source == "recorded" for one in unused)
+        if recorded:
+            self._desk.journal().settle(self.path, recorded)
+        return len(unused)
 
     def save(self) -> None:
         """Put what was recorded into the cassette. Raises LlmError where that cannot be written."""

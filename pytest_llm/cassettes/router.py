@@ -49,6 +49,19 @@ def asking(recorder: Recorder, role: CallRole, arm: str = "") -> Iterator[None]:
         _ASKER.reset(token)
 
 
+_UNRECORDED: ContextVar[bool] = ContextVar("pytest_llm_unrecorded", default=False)
+
+
+@contextmanager
+def unrecorded() -> Iterator[None]:
+    """What this context sends is recorded by whoever sends it, and passes here."""
+    token = _UNRECORDED.set(True)
+    try:
+        yield
+    finally:
+        _UNRECORDED.reset(token)
+
+
 class Router:
     """The recorders that are open: the running item's, and on top of it those of fixtures that are being set up."""
 
@@ -102,6 +115,10 @@ class Router:
         """Whether a recorder is the only one that is open."""
         return all(one.recorder is recorder for one in self._open)
 
+    def records(self, url: str) -> bool:
+        """Whether a request to this address is looked at."""
+        return not _UNRECORDED.get() and self.hosts.records(url)
+
     def asker(self, what: str) -> Asker | None:
         """Who asks; None where nobody does and the request may pass. Raises CassetteMiss where it may not.
 
@@ -110,6 +127,9 @@ class Router:
         said = _ASKER.get()
         if said is not None and any(one.recorder is said.recorder for one in self._open):
             return said
+        if said is not None and said.recorder.is_ahead:
+            # By a grader or a schema of the project's own. Its item will ask it, and nobody else may be given it.
+            raise CassetteMiss(f"{what} was asked ahead of its test, outside of what is declared", kind="blocked")
         if self._at_work and (left_by := self._at_work.get(threading.current_thread())) is not None:
             raise self._refusal(
                 f"{what} was asked by a thread that {left_by} left at work, and not let through\n"

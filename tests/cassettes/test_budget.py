@@ -232,6 +232,21 @@ def test_an_upload_is_a_request_of_a_model_too(budget):
     assert 'a reply did not tell its tokens (model "", at api.example.invalid)' in str(left_out(one))
 
 
+def test_until_the_first_reply_of_a_model_its_requests_go_one_at_a_time(budget):
+    one = budget("90000tokens")
+    first = take(one, max_tokens=1)
+    with ThreadPoolExecutor(3) as pool:
+        other = pool.submit(take, one, max_tokens=1, model="other")
+        second = pool.submit(take, one, max_tokens=1)
+        other.result(5)
+        time.sleep(0.3)
+        assert not second.done()
+        answer(first)
+        second.result(5)
+        pool.submit(take, one, max_tokens=1).result(5)
+    assert len(held(one)) == 3
+
+
 # -- room -------------------------------------------------------------------------------------------------------
 
 
@@ -464,11 +479,10 @@ print(asked)
 def test_processes_share_a_budget_and_one_that_dies_leaves_what_it_took(tmp_path, budget):
     folders = json.dumps([str(Path(__file__).parent), str(Path(__file__).parents[1])])
     command = [sys.executable, "-c", WORKER, folders, str(tmp_path / ".pytest_llm")]
-    workers = [
-        subprocess.Popen([*command, fate], stdout=subprocess.PIPE, text=True) for fate in ("dies", "lives", "lives")
-    ]
+    died = subprocess.run([*command, "dies"], stdout=subprocess.PIPE, text=True, timeout=60, check=False)
+    assert (died.stdout, died.returncode) == ("2", 1)
+    workers = [subprocess.Popen([*command, "lives"], stdout=subprocess.PIPE, text=True) for _ in range(2)]
     try:
-        assert int(workers[0].communicate(timeout=60)[0]) == 2
         one = budget("1500tokens")
         for _ in range(600):
             if state(one)["tokens"] + sum(hold["tokens"] for hold in held(one)) > 1300:

@@ -1,0 +1,243 @@
+"""Requests at once: at most so many in flight, each host at its own pace, jobs in their order. PYTEST_DONT_REWRITE
+
+Threads, because what they run is the same code as without them, and a request costs them less CPU than it costs an
+event loop. They are daemons: a run that ends does not wait for an endpoint that does not answer.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+from pytest_llm.calls.breaker import Breaker
+from pytest_llm.calls.limiter import Limiter
+
+NAME = "pytest-llm-ahead"
+"""What the names of the threads begin with."""
+PATIENCE_S = 0.25
+"""Of a thread that waits: on some systems Ctrl-C is heard of only between two waits."""
+ASYNC_PATIENCE_S = 0.01
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """Something that asks a host, once or several times in a row."""
+
+    host: str
+    work: Callable[[], None]
+    _ended: threading.Event = field(default_factory=threading.Event)
+    is_cancelled: bool = False
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether there is nothing to wait for."""
+        return self._ended.is_set()
+
+    def wait(self) -> None:
+        """Until the job has ended, or was cancelled."""
+        while not self._ended.wait(PATIENCE_S):
+            pass
+
+    def run(self) -> None:
+        """In a thread of the pool. The work keeps its own errors."""
+        try:
+            self.work()
+        finally:
+            self._ended.set()
+
+    def cancel(self) -> None:
+        """It will not be run."""
+        self.is_cancelled = True
+        self._ended.set()
+
+
+@dataclass(slots=True, eq=False)
+class Turn:
+    """One request, from when it may start until its reply is there; who asks says what came of it."""
+
+    started: float
+    outcome: Literal["replied", "refused", "failed"] = "failed"
+    """refused: for there being too many; failed: nothing came that says anything of the host's pace."""
+    #: The seconds that the host asked for when it refused.
+    retry_after: float | None = None
+
+
+class Pool:
+    """The threads, and the pace of every host that is asked, by them or by anybody else."""
+
+    def __init__(self, most: int, clock: Callable[[], float] = time.monotonic) -> None:
+        """`most`: requests in flight, of this process."""
+        self.most = most
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._work = threading.Condition(self._lock)
+        self._turns = threading.Condition(self._lock)
+        self._limiters: dict[str, Limiter] = {}
+        self._breakers: dict[str, Breaker] = {}
+        self._queue: deque[Job] = deque()
+        self._running: Counter[str] = Counter()
+        self._threads: list[threading.Thread] = []
+        self._idle = 0
+        self._is_paused = False
+        self._is_closed = False
+
+    # -- jobs ---------------------------------------------------------------------------------------------------
+
+    def submit(self, job: Job) -> None:
+        """Run a job when its turn has come."""
+        with self._lock:
+            if self._is_closed:
+                job.cancel()
+                return
+            self._queue.append(job)
+            if self._idle:
+                self._work.notify()
+            elif len(self._threads) < self.most:
+                thread = threading.Thread(target=self._serve, name=f"{NAME}-{len(self._threads) + 1}", daemon=True)
+                self._threads.append(thread)
+                thread.start()
+
+    def cancel(self, job: Job) -> bool:
+        """Do not run a job; False where it runs already, and goes on."""
+        with self._lock:
+            if job not in self._queue:
+                return False
+            self._queue.remove(job)
+            job.cancel()
+            return True
+
+    def pause(self) -> None:
+        """Begin nothing new: somebody looks at a test that has stopped."""
+        with self._lock:
+            self._is_paused = True
+
+    def resume(self) -> None:
+        """Go on."""
+        with self._lock:
+            self._is_paused = False
+            self._work.notify_all()
+
+    def close(self, within: float) -> None:
+        """Begin nothing new, and wait so many seconds for what is in flight."""
+        with self._lock:
+            self._is_closed = True
+            for job in self._queue:
+                job.cancel()
+            self._queue.clear()
+            self._work.notify_all()
+            self._turns.notify_all()
+        until = self._clock() + within
+        for thread in self._threads:
+            thread.join(max(0.0, until - self._clock()))
+
+    def _serve(self) -> None:
+        while (job := self._next()) is not None:
+            job.run()
+            with self._lock:
+                self._running[job.host] -= 1
+
+    def _next(self) -> Job | None:
+        """The first job whose host has room; None when the pool is closed."""
+        with self._lock:
+            while not self._is_closed:
+                job = None if self._is_paused else next(filter(self._has_room, self._queue), None)
+                if job is not None:
+                    self._queue.remove(job)
+                    self._running[job.host] += 1
+                    if self._queue:
+                        self._work.notify()
+                    return job
+                self._idle += 1
+                self._work.wait()
+                self._idle -= 1
+        return None
+
+    def _has_room(self, job: Job) -> bool:
+        return self._running[job.host] < max(1, int(self._limiter(job.host).window))
+
+    # -- pace ---------------------------------------------------------------------------------------------------
+
+    def breaker(self, host: str) -> Breaker:
+        """What stops a host from being asked in vain."""
+        return self._breakers.setdefault(host, Breaker())
+
+    def _limiter(self, host: str) -> Limiter:
+        if host not in self._limiters:
+            self._limiters[host] = Limiter(self.most)
+        return self._limiters[host]
+
+    @property
+    def in_flight(self) -> int:
+        """Requests that have started and have no reply yet."""
+        with self._lock:
+            return sum(one.in_flight for one in self._limiters.values())
+
+    @contextlib.contextmanager
+    def turn(self, host: str) -> Iterator[Turn]:
+        """Wait until a request may start."""
+        while True:
+            if (wait := self._reserved(host)) is None:
+                with self._lock:
+                    self._turns.wait(PATIENCE_S)
+                continue
+            time.sleep(wait)
+            if (turn := self._begun(host)) is not None:
+                break
+        try:
+            yield turn
+        finally:
+            self._ended(host, turn)
+
+    @contextlib.asynccontextmanager
+    async def aturn(self, host: str) -> AsyncIterator[Turn]:
+        """As `turn`, without blocking."""
+        import anyio
+
+        while True:
+            wait = self._reserved(host)
+            await anyio.sleep(ASYNC_PATIENCE_S if wait is None else wait)
+            if wait is not None and (turn := self._begun(host)) is not None:
+                break
+        try:
+            yield turn
+        finally:
+            self._ended(host, turn)
+
+    def _reserved(self, host: str) -> float | None:
+        """Take a place among those in flight: the seconds until it may be used, None where there is none now.
+
+        So nobody has to look twice: a hundred threads that wait for the same moment would wake each other.
+        """
+        with self._lock:
+            limiter, now = self._limiter(host), self._clock()
+            wait = limiter.wait(now)
+            if wait is not None:
+                limiter.start(now + wait)
+            return wait
+
+    def _begun(self, host: str) -> Turn | None:
+        """The turn whose time has come; None, and the place is given back, where the host has refused meanwhile."""
+        with self._lock:
+            limiter, now = self._limiter(host), self._clock()
+            if limiter.paused_until > now:
+                limiter.fail()
+                return None
+            return Turn(now)
+
+    def _ended(self, host: str, turn: Turn) -> None:
+        with self._lock:
+            limiter, now = self._limiter(host), self._clock()
+            match turn.outcome:
+                case "replied":
+                    limiter.succeed(now, turn.started)
+                case "refused":
+                    limiter.refuse(now, turn.started, turn.retry_after)
+                case "failed":
+                    limiter.fail()
+            self._turns.notify()
+            self._work.notify()

@@ -1,0 +1,148 @@
+"""Asking for a declared prompt: at its host's pace, counted and recorded, past the patch. PYTEST_DONT_REWRITE
+
+What is sent is what was rendered, so the recorder is told of it here, where it is known whose it is, and not by the
+patch of the HTTP libraries: that is away while tests run that are none of ours, and knows nothing of tests to come.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pytest_llm.calls import Request
+from pytest_llm.calls.pool import Job, Pool, Turn
+from pytest_llm.cassettes import COME_AGAIN_S, CallRole, Recorder, calling, model_record, unrecorded
+from pytest_llm.clients import Clients
+from pytest_llm.errors import CallFailed, NoRoomYet
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI, OpenAI
+
+    from pytest_llm.calls.transport import Reply
+    from pytest_llm.cassettes import Ticket
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Errand:
+    """What is asked ahead for an item, and the recorder that has what came."""
+
+    job: Job
+    recorder: Recorder
+    #: Whom it asks, with which key.
+    client: OpenAI
+
+    async def awaited(self) -> None:
+        """Until it has ended, without blocking."""
+        import anyio
+
+        await anyio.to_thread.run_sync(self.job.wait, abandon_on_cancel=True)
+
+
+class Wire:
+    """What lies between the items of a process and the endpoints of their prompts."""
+
+    def __init__(self, clients: Clients, concurrency: int) -> None:
+        self.clients = clients
+        self.pool = Pool(concurrency)
+
+    def send(
+        self,
+        client: OpenAI,
+        request: Request,
+        recorder: Recorder,
+        *,
+        role: CallRole = "subject",
+        arm: str = "",
+        within: float | None = None,
+    ) -> Reply:
+        """The reply, recorded. Raises CallFailed, and CassetteMiss where the budget is spent."""
+        from pytest_llm.calls.transport import posted, send
+
+        host = host_of(client)
+
+        def post(client: OpenAI, request: Request, options: Mapping[str, Any]) -> Any:
+            self.pool.breaker(host).check()
+            with (
+                self.pool.turn(host) as turn,
+                calling(in_loop=False),
+                _kept(recorder, request, role, arm, turn, at=str(client.base_url)) as answer,
+            ):
+                answer(http := posted(client, request, options))
+            return http
+
+        with self._counted(host, request, recorder, arm):
+            return send(client, request, within=within, by=post)
+
+    async def asend(
+        self,
+        client: AsyncOpenAI,
+        request: Request,
+        recorder: Recorder,
+        *,
+        arm: str = "",
+        within: float | None = None,
+    ) -> Reply:
+        """As `send`, without blocking."""
+        import anyio
+
+        from pytest_llm.calls.transport import asend, posted
+
+        host = host_of(client)
+
+        async def post(client: AsyncOpenAI, request: Request, options: Mapping[str, Any]) -> Any:
+            while True:
+                self.pool.breaker(host).check()
+                try:
+                    async with self.pool.aturn(host) as turn:
+                        at = str(client.base_url)
+                        kept = _kept(recorder, request, "subject", arm, turn, at=at)
+                        with calling(in_loop=True), kept as answer:
+                            answer(http := await posted(client, request, options))
+                    return http
+                except NoRoomYet:
+                    await anyio.sleep(COME_AGAIN_S)
+
+        with self._counted(host, request, recorder, arm):
+            return await asend(client, request, within=within, by=post)
+
+    @contextlib.contextmanager
+    def _counted(self, host: str, request: Request, recorder: Recorder, arm: str) -> Iterator[None]:
+        """Tell the breaker how a call ended, all its tries included."""
+        try:
+            yield
+        except CallFailed as failed:
+            self.pool.breaker(host).fail(failed)
+            recorder.note_failure(model_record(request.endpoint, request.body), failed, arm)
+            raise
+        self.pool.breaker(host).succeed()
+
+
+def host_of(client: Any) -> str:
+    """Whom a client asks: scheme, host and port."""
+    url = client.base_url
+    return f"{url.scheme}://{url.netloc.decode()}"
+
+
+@contextlib.contextmanager
+def _kept(recorder: Recorder, request: Request, role: CallRole, arm: str, turn: Turn, *, at: str) -> Iterator[Any]:
+    """Record one try, and say what it tells of the host's pace."""
+    import openai
+
+    from pytest_llm.calls.transport import is_refusal, retry_after
+
+    ticket: Ticket = recorder.take(model_record(request.endpoint, request.body), role, arm, at)
+
+    def answer(http: Any) -> None:
+        turn.outcome = "replied"
+        recorder.keep(ticket, http.status_code, http.headers, http.content)
+
+    try:
+        with unrecorded():
+            yield answer
+    except openai.APIStatusError as error:
+        answer(error.response)
+        if is_refusal(error):
+            turn.outcome, turn.retry_after = "refused", retry_after(error)
+        raise

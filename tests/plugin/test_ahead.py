@@ -1,0 +1,635 @@
+"""Asked ahead: at once, in order, bounded, at the host's pace; and for nobody who would not have asked.
+
+What is asserted is how many requests there were and how many at once, as the endpoint saw it, never how long it took.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+TEST = """
+import pytest
+from pytest_llm import Prompt
+from pytest_llm.graders import contains
+
+prompt = Prompt(name="greet", model="tiny", user="Greet {{ name }}")
+CASES = [{"id": f"c{n:02}", "name": f"c{n:02}"} for n in range(24)]
+
+@pytest.mark.llm(prompt, cases=CASES, graders=[contains("Hello")])
+def test_greets(llm_response):
+    pass
+"""
+
+
+class Endpoint:
+    """A script that takes its time, and counts how many requests it has at once."""
+
+    def __init__(self, seconds=0.05, said=None):
+        self.seconds = seconds
+        self.said = said or (lambda name, number: f"Hello, {name}!")
+        self.now = self.peak = 0
+        self.names = []
+        self._lock = threading.Lock()
+
+    def __call__(self, body, number):
+        name = body["messages"][-1]["content"].split()[-1]
+        with self._lock:
+            self.now += 1
+            self.peak = max(self.peak, self.now)
+            self.names.append(name)
+        try:
+            time.sleep(self.seconds)
+            return self.said(name, number)
+        finally:
+            with self._lock:
+                self.now -= 1
+
+
+@pytest.fixture
+def ahead(project, serve):
+    """A project of 24 cases beside a slow endpoint; `ahead.endpoint` counts."""
+
+    def begin(text=TEST, **options):
+        project.endpoint = Endpoint(**options)
+        project.server = serve(project.endpoint)
+        project.use(project.server)
+        project.write("test_it.py", text)
+        return project
+
+    project.begin = begin
+    return project
+
+
+def live(project, *arguments, concurrency=4):
+    return project.run("--llm-live", f"--llm-concurrency={concurrency}", *arguments)
+
+
+def asked(project):
+    return sorted(project.endpoint.names)
+
+
+NAMES = [f"c{number:02}" for number in range(24)]
+
+# -- at once, and bounded ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", ["--llm-live", "--llm-record", "--llm-rerecord", "--llm-verify"])
+def test_requests_are_sent_at_once_and_each_once_in_the_order_of_the_items(ahead, mode):
+    ahead.begin()
+    ahead.run(mode, "--llm-concurrency=4").assert_outcomes(passed=24)
+    assert ahead.endpoint.peak == 4
+    assert asked(ahead) == NAMES
+    places = [ahead.endpoint.names.index(name) for name in NAMES]
+    assert all(abs(place - number) < 8 for number, place in enumerate(places))
+
+
+def test_what_was_asked_ahead_is_recorded_and_replays(ahead):
+    ahead.begin()
+    result = ahead.record("--llm-concurrency=8")
+    result.assert_outcomes(passed=24)
+    result.stdout.fnmatch_lines(["0 exchanges replayed, 24 recorded*"])
+    assert not list(ahead.path.glob(".pytest_llm/journals/*"))
+    ahead.run().assert_outcomes(passed=24)
+    ahead.record().stdout.fnmatch_lines(["24 exchanges replayed, nothing asked*"])
+    assert asked(ahead) == NAMES
+
+
+def test_a_replay_and_a_collection_ask_nothing(ahead):
+    ahead.begin()
+    live(ahead, "--collect-only")
+    live(ahead, "--setup-plan")
+    ahead.run()
+    assert asked(ahead) == []
+
+
+def test_with_a_concurrency_of_one_each_is_asked_when_its_test_runs(ahead):
+    live(ahead.begin(), concurrency=1).assert_outcomes(passed=24)
+    assert ahead.endpoint.peak == 1
+    assert ahead.endpoint.names == NAMES
+
+
+def test_the_ini_file_may_say_it(ahead):
+    ahead.begin()
+    ahead.run("--llm-live", "-o", "llm_concurrency=2").assert_outcomes(passed=24)
+    assert ahead.endpoint.peak == 2
+
+
+@pytest.mark.parametrize("said", ["0", "x", "", "2000", "-3", "1.5"])
+def test_a_concurrency_that_is_none_is_refused(ahead, said):
+    result = live(ahead.begin(), concurrency=said)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"*--llm-concurrency takes a whole number from 1 to 1000, not '{said}'"])
+
+
+def test_samples_and_variants_ride_the_same_pool(ahead):
+    text = TEST.replace("(prompt, ", "(variants={'a': prompt, 'b': prompt.replace(temperature=1)}, ")
+    live(ahead.begin(text.replace("range(24)", "range(4)")), "--llm-samples=3").assert_outcomes(passed=24)
+    assert ahead.endpoint.peak == 4
+    assert asked(ahead) == sorted(NAMES[:4] * 6)
+
+
+def test_async_tests_find_their_replies_too(ahead):
+    live(ahead.begin(TEST.replace("def test_greets", "async def test_greets"))).assert_outcomes(passed=24)
+    assert ahead.endpoint.peak == 4
+    assert asked(ahead) == NAMES
+
+
+def test_a_dialogue_is_asked_turn_by_turn_and_its_cases_at_once(ahead):
+    text = TEST.replace(
+        'user="Greet {{ name }}"',
+        'messages=[{"role": "user", "content": "Greet {{ name }}"}, {"role": "assistant"},'
+        ' {"role": "user", "content": "Once more {{ name }}"}]',
+    )
+    live(ahead.begin(text)).assert_outcomes(passed=24)
+    assert ahead.endpoint.peak == 4
+    assert asked(ahead) == sorted(NAMES * 2)
+
+
+# -- only what will be used -------------------------------------------------------------------------------------
+
+
+def test_after_a_failure_that_stops_the_run_no_more_was_asked_than_was_in_flight(ahead):
+    text = TEST.replace("    pass", "    assert 'c05' not in llm_response.text")
+    live(ahead.begin(text), "-x").assert_outcomes(passed=5, failed=1)
+    assert 6 <= len(asked(ahead)) <= 6 + 4
+
+
+def test_what_is_deselected_is_not_asked(ahead):
+    live(ahead.begin(), "-k", "c03 or c07 or c11").assert_outcomes(passed=3, deselected=21)
+    assert asked(ahead) == ["c03", "c07", "c11"]
+
+
+@pytest.mark.parametrize(
+    "mark",
+    ["pytest.mark.skip", "pytest.mark.skipif(True, reason='no')", "pytest.mark.xfail(run=False)"],
+)
+def test_what_is_marked_to_be_skipped_is_not_asked(ahead, mark):
+    ahead.begin(TEST + TEST.partition("@")[1] + TEST.partition("@")[2].replace("test_greets", "test_no") + "\n")
+    path = ahead.path / "test_it.py"
+    text = path.read_text()
+    head, _, tail = text.rpartition("@pytest.mark.llm")
+    path.write_text(f"{head}@{mark}\n@pytest.mark.llm{tail.replace('Greet', 'Skip')}")
+    live(ahead)
+    assert asked(ahead) == NAMES
+
+
+def test_a_test_that_skips_by_itself_is_not_asked_for_any_more(ahead):
+    text = TEST.replace("def test_greets(llm_response)", "def test_greets(odd, llm_response)")
+    text += "\n@pytest.fixture\ndef odd(llm_case):\n    pytest.skip() if int(llm_case.id[1:]) % 2 else None\n"
+    live(ahead.begin(text)).assert_outcomes(passed=12, skipped=12)
+    extra = [name for name in asked(ahead) if int(name[1:]) % 2]
+    assert len(extra) <= 4 * 4
+    assert sorted(set(asked(ahead)) - set(extra)) == NAMES[::2]
+    assert ahead.endpoint.names[-3:] == NAMES[-6::2]  # one after the other
+
+
+def test_tests_of_ordinary_code_are_not_asked_ahead(ahead):
+    text = TEST.replace("llm_response", "llm_client, llm_case").replace(", graders=[contains('Hello')]", "")
+    text = text.replace(', graders=[contains("Hello")]', "").replace("prompt, cases", "cases")
+    text = text.replace(
+        "    pass",
+        "    message = {'role': 'user', 'content': f'Greet {llm_case.id}'}\n"
+        "    llm_client.chat.completions.create(model='tiny', messages=[message])",
+    )
+    live(ahead.begin(text)).assert_outcomes(passed=24)
+    assert ahead.endpoint.peak == 1
+
+
+def test_a_budget_is_asked_for_before_each_request(ahead):
+    ahead.begin()
+    result = live(ahead, "--llm-budget=5requests")
+    assert result.parseoutcomes() == {"passed": 5, "errors": 19}
+    assert len(asked(ahead)) == 5
+
+
+# -- what a fixture changes -------------------------------------------------------------------------------------
+
+
+def test_an_address_that_a_session_fixture_sets_is_the_only_one_that_is_asked(ahead, serve):
+    other = Endpoint()
+    address = serve(other).url
+    fixture = f"""
+@pytest.fixture(scope="session", autouse=True)
+def address():
+    import os
+    os.environ["OPENAI_BASE_URL"] = {address!r}
+"""
+    live(ahead.begin(TEST + fixture)).assert_outcomes(passed=24)
+    assert asked(ahead) == []
+    assert (sorted(other.names), other.peak) == (NAMES, 4)
+
+
+def test_an_address_of_one_module_is_not_asked_what_another_module_asks(ahead, serve):
+    other = Endpoint()
+    address = serve(other).url
+    fixture = f"""
+@pytest.fixture(scope="module", autouse=True)
+def address():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OPENAI_BASE_URL", {address!r})
+        yield
+"""
+    ahead.begin(TEST + fixture)
+    ahead.write("test_later.py", TEST.replace("Greet", "Meet"))
+    ahead.write("test_before.py", TEST.replace("Greet", "Leave"))
+    live(ahead).assert_outcomes(passed=72)
+    assert asked(ahead) == sorted(NAMES * 2)
+    assert sorted(other.names) == NAMES
+    assert (ahead.endpoint.peak, other.peak) == (4, 4)
+
+
+def test_an_address_that_a_fixture_of_each_test_sets_is_found_when_it_asks(ahead, serve):
+    other = Endpoint()
+    address = serve(other).url
+    fixture = f"""
+@pytest.fixture(autouse=True)
+def address(monkeypatch):
+    monkeypatch.setenv("OPENAI_BASE_URL", {address!r})
+    yield
+"""
+    ahead.begin(TEST + fixture)
+    ahead.record("--llm-concurrency=4").assert_outcomes(passed=24)
+    assert sorted(other.names) == NAMES
+    assert asked(ahead) == []  # what is asked ahead has the surroundings of the test that runs
+
+
+def test_a_reply_of_an_address_that_is_left_is_not_used(ahead, serve):
+    other = Endpoint(said=lambda name, number: f"Hello from the other, {name}!")
+    address = serve(other).url
+    fixture = f"""
+@pytest.fixture(autouse=True)
+def address(monkeypatch, llm_case):
+    if llm_case.id > "c05":
+        monkeypatch.setenv("OPENAI_BASE_URL", {address!r})
+"""
+    text = TEST.replace("    pass", "    assert ('other' in llm_response.text) == (llm_response.text[-4:-1] > 'c05')")
+    ahead.begin(text + fixture)
+    ahead.record("--llm-concurrency=4").assert_outcomes(passed=24)
+    assert sorted(other.names) == NAMES[6:]
+    assert len(asked(ahead)) <= 6 + 4 * 4
+    ahead.run().assert_outcomes(passed=24)
+    assert "from the other" not in ahead.cassettes()["cassettes/test_it/test_greets/c05.yaml"]
+    assert all("from the other" in text for path, text in ahead.cassettes().items() if path[-8:] > "c05.yaml")
+
+
+def test_a_project_whose_response_comes_from_elsewhere_is_not_asked_for(ahead):
+    """Its fixture `llm_response` asks for another case than the marker says."""
+    fixture = """
+@pytest.fixture
+def llm_response(llm_prompt, llm_client):
+    return llm_prompt.ask(llm_client, name="nobody")
+"""
+    live(ahead.begin(TEST + fixture), concurrency=2).assert_outcomes(passed=24)
+    assert set(asked(ahead)) == {"nobody"}
+
+
+# -- what is in the way of others -------------------------------------------------------------------------------
+
+
+def test_what_is_logged_ahead_is_in_nobody_elses_log(ahead):
+    text = (
+        TEST
+        + """
+@pytest.mark.llm(prompt.replace(temperature=1), cases=CASES, graders=[contains("Hello")])
+def test_more(llm_response):
+    pass
+"""
+    )
+    first, _, rest = text.partition("@pytest.mark.llm(prompt.")
+    watch = """
+def test_watches(caplog):
+    import logging, time
+    caplog.set_level(logging.DEBUG)
+    time.sleep(0.5)
+    assert not caplog.records
+"""
+    ahead.begin(first + watch + "\n@pytest.mark.llm(prompt." + rest, seconds=0.02)
+    result = live(ahead, "-k", "c00 or c01 or c02 or c03 or watches", "--log-level=DEBUG", concurrency=2)
+    result.assert_outcomes(passed=9, deselected=40)
+
+
+def test_a_test_that_is_kept_from_the_network_keeps_nobody_else_from_it(ahead):
+    text = (
+        TEST.replace("range(24)", "range(4)")
+        + """
+def test_blocked(monkeypatch):
+    import socket, time
+    def refuse(*arguments): raise RuntimeError("blocked")
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    time.sleep(0.5)
+
+@pytest.mark.llm(prompt.replace(temperature=1), cases=CASES, graders=[contains("Hello")])
+def test_later(llm_response):
+    pass
+"""
+    )
+    live(ahead.begin(text, seconds=0.2), concurrency=2).assert_outcomes(passed=9)
+    assert asked(ahead) == sorted(NAMES[:4] * 2)
+
+
+def test_an_unmarked_test_between_runs_with_the_network_as_it_is(ahead):
+    text = (
+        TEST.replace("range(24)", "range(4)")
+        + """
+def test_between():
+    import httpx2, os, time
+    body = {"model": "tiny", "messages": [{"role": "user", "content": "Greet between"}]}
+    for _ in range(5):
+        assert "between" in httpx2.post(os.environ["OPENAI_BASE_URL"] + "/chat/completions", json=body).text
+
+@pytest.mark.llm(prompt.replace(temperature=1), cases=CASES, graders=[contains("Hello")])
+def test_later(llm_response):
+    pass
+"""
+    )
+    ahead.begin(text)
+    ahead.record("--llm-concurrency=2").assert_outcomes(passed=9)
+    assert asked(ahead) == sorted(NAMES[:4] * 2 + ["between"] * 5)
+    assert not any("between" in text for text in ahead.cassettes().values())
+
+
+def test_a_run_again_of_an_item_asks_again(ahead):
+    ahead.write(
+        "conftest.py",
+        """
+import pytest
+from _pytest.runner import runtestprotocol
+
+def pytest_runtest_protocol(item, nextitem):
+    for _ in range(2):
+        reports = runtestprotocol(item, nextitem=nextitem, log=False)
+    for report in reports:
+        item.ihook.pytest_runtest_logreport(report=report)
+    return True
+""",
+    )
+    live(ahead.begin()).assert_outcomes(passed=24)
+    assert asked(ahead) == sorted(NAMES * 2)
+
+
+def test_nothing_is_begun_while_somebody_looks_at_a_test(ahead):
+    ahead.write(
+        "looking.py",
+        """
+import pdb, time, urllib.request
+
+class Looking(pdb.Pdb):
+    def interaction(self, *arguments):
+        time.sleep(0.3)                  # what is in flight comes back
+        before = count()
+        time.sleep(0.5)
+        open("counted.txt", "w").write(f"{before} {count()}")
+        self.onecmd("continue")
+
+def count():
+    from test_it import ASKED
+    return len(open("asked.txt").readlines())
+""",
+    )
+    ahead.begin(
+        TEST.replace("    pass", "    assert 'c02' not in llm_response.text").replace(
+            "from pytest_llm import Prompt", "from pytest_llm import Prompt\nASKED = []"
+        ),
+        seconds=0.05,
+    )
+    script = ahead.endpoint.said
+
+    def said(name, number):
+        with (ahead.path / "asked.txt").open("a") as file:
+            file.write(f"{name}\n")
+        return script(name, number)
+
+    ahead.endpoint.said = said
+    ahead.write("asked.txt", "")
+    live(ahead, "--pdb", "--pdbcls=looking:Looking", "-p", "no:randomly", concurrency=2)
+    before, after = map(int, (ahead.path / "counted.txt").read_text().split())
+    assert before == after < 24
+    assert asked(ahead) == NAMES
+
+
+# -- failures ---------------------------------------------------------------------------------------------------
+
+
+def test_a_failed_call_is_the_error_of_the_item_that_it_was_made_for(ahead):
+    ahead.begin(
+        said=lambda name, number: (400, {"error": {"message": "too odd"}}) if name == "c05" else f"Hello, {name}!"
+    )
+    result = live(ahead)
+    assert result.parseoutcomes() == {"passed": 23, "errors": 1}
+    result.stdout.fnmatch_lines(["*ERROR at setup of test_greets?c05?*", "the endpoint answered 400: 'too odd'"])
+    assert asked(ahead) == NAMES
+
+
+def test_a_refused_key_is_not_sent_two_hundred_times(ahead):
+    ahead.begin(said=lambda name, number: (401, {"error": {"message": "no such key"}}))
+    result = live(ahead)
+    assert result.parseoutcomes() == {"errors": 24}
+    assert len(asked(ahead)) < 5 + 4
+    result.stdout.fnmatch_lines(
+        [
+            "*the endpoint refused the key (401): 'no such key'",
+            "not asked: 5 calls in a row failed in the same way: the endpoint refused the key*",
+        ]
+    )
+
+
+def test_a_dead_endpoint_is_given_up_after_a_few_calls(ahead):
+    ahead.begin()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        ahead._monkeypatch.setenv("OPENAI_BASE_URL", f"http://127.0.0.1:{free.getsockname()[1]}/v1")
+    result = live(ahead)
+    assert result.parseoutcomes() == {"errors": 24}
+    told = result.stdout.str()
+    assert told.count("not asked: 5 calls in a row failed in the same way") >= 24 - 5 - 4
+
+
+def test_an_endpoint_that_refuses_too_many_is_asked_more_slowly_and_loses_no_item(ahead):
+    endpoint = Endpoint(0.01)
+    lock, left = threading.Lock(), [6.0, time.monotonic()]
+
+    def said(name, number):
+        with lock:
+            now = time.monotonic()
+            left[0], left[1] = min(6.0, left[0] + (now - left[1]) * 60), now
+            if left[0] < 1:
+                return 429, {"error": {"message": "slow down"}}
+            left[0] -= 1
+        return f"Hello, {name}!"
+
+    ahead.begin(TEST.replace("range(24)", "range(99)"), seconds=0.01, said=said)
+    live(ahead, concurrency=16).assert_outcomes(passed=99)
+    assert len(ahead.endpoint.names) < 99 * 1.4
+    assert endpoint is not ahead.endpoint
+
+
+# -- corrections ------------------------------------------------------------------------------------------------
+
+CORRECTED = (
+    TEST.replace('user="Greet {{ name }}"', 'user="Greet {{ name }}", schema=dict').partition("@")[0]
+    + """
+@pytest.mark.llm(prompt, cases=CASES)
+def test_corrects(llm_retry):
+    assert llm_retry(CALL).require() == {"ok": True}
+"""
+)
+
+
+def second_time(name, number):
+    return '{"ok": true}' if name.startswith("JSON") or "c" not in name else "no JSON"
+
+
+@pytest.mark.parametrize("call", ["", "attempts=4", "attempts=4, feedback='generic'"])
+def test_a_whole_chain_of_corrections_is_asked_ahead(ahead, call):
+    seen = {}
+
+    def said(name, number):
+        return "no JSON" if seen.setdefault(name, number) == number and name in NAMES else '{"ok": true}'
+
+    ahead.begin(CORRECTED.replace("CALL", call), said=said)
+    ahead.record("--llm-concurrency=4").assert_outcomes(passed=24)
+    assert ahead.endpoint.peak == 4
+    assert len(asked(ahead)) == 48
+    result = ahead.run()
+    result.assert_outcomes(passed=24)
+    result.stdout.fnmatch_lines(["48 exchanges replayed, nothing asked*"])
+
+
+def test_arms_are_compared_ahead(ahead):
+    text = CORRECTED.replace(
+        "llm_retry(CALL).require()", 'llm_retry.compare(arms=("resample", "errors"))["errors"].require()'
+    )
+    ahead.begin(text, said=lambda name, number: "no JSON" if name in NAMES else '{"ok": true}')
+    ahead.record("--llm-concurrency=4").assert_outcomes(passed=24)
+    assert ahead.endpoint.peak == 4
+    once = len(asked(ahead))
+    ahead.run().assert_outcomes(passed=24)
+    assert len(asked(ahead)) == once == 24 * 4  # the first, two resamples, one correction
+
+
+@pytest.mark.parametrize("kind", ["acall", "acompare"])
+def test_corrections_of_async_tests_are_asked_ahead(ahead, kind):
+    text = CORRECTED.replace("def test", "async def test").replace("llm_retry(CALL)", f"(await llm_retry.{kind}())")
+    text = text.replace(".require() == ", "['errors'].require() == " if kind == "acompare" else ".require() == ")
+    ahead.begin(text, said=lambda name, number: "no JSON" if name in NAMES else '{"ok": true}')
+    ahead.record("--llm-concurrency=4").assert_outcomes(passed=24)
+    assert ahead.endpoint.peak == 4
+    ahead.run().assert_outcomes(passed=24)
+
+
+def test_what_a_test_says_only_when_it_runs_is_not_guessed(ahead):
+    text = CORRECTED.replace("llm_retry(CALL)", "llm_retry(attempts=len('ab'))")
+    seen = {}
+
+    def said(name, number):
+        return "no JSON" if seen.setdefault(name, number) == number and name in NAMES else '{"ok": true}'
+
+    ahead.begin(text, said=said)
+    live(ahead).assert_outcomes(passed=24)
+    assert len(asked(ahead)) == 48
+    assert ahead.endpoint.peak <= 4
+
+
+def test_a_chain_that_a_loop_repeats_is_not_guessed(ahead):
+    text = CORRECTED.replace(
+        '    assert llm_retry(CALL).require() == {"ok": True}', "    for n in (1, 2):\n        llm_retry(attempts=n)"
+    )
+    live(ahead.begin(text, said=lambda name, number: '{"ok": true}')).assert_outcomes(passed=24)
+    assert ahead.endpoint.peak == 1
+    assert len(asked(ahead)) == 48
+
+
+# -- ends -------------------------------------------------------------------------------------------------------
+
+
+def started(project, *arguments):
+    return subprocess.Popen(
+        [sys.executable, "-m", "pytest", *arguments],
+        cwd=project.path,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ,
+    )
+
+
+def until(endpoint, count):
+    end = time.monotonic() + 60
+    while len(endpoint.names) < count and time.monotonic() < end:
+        time.sleep(0.005)
+
+
+def test_a_run_that_is_killed_halfway_resumes_for_free(ahead):
+    ahead.begin(seconds=0.1)
+    process = started(ahead, "--llm-record", "--llm-concurrency=4", "-q")
+    until(ahead.endpoint, 12)
+    process.kill()
+    process.communicate()
+    time.sleep(0.2)  # what was in flight has ended
+    before = len(asked(ahead))
+    assert 12 <= before < 24
+    result = ahead.record("--llm-concurrency=4")
+    result.assert_outcomes(passed=24)
+    result.stdout.fnmatch_lines(["*recovered from an earlier run, which was killed*"])
+    again = len(asked(ahead)) - 24
+    assert 0 <= again <= 4  # what was in flight, and no more
+    assert sorted(set(asked(ahead))) == NAMES
+    ahead.run().assert_outcomes(passed=24)
+
+
+def test_a_run_that_is_interrupted_leaves_soon_and_keeps_what_it_has(ahead):
+    ahead.begin(seconds=0.3)
+    process = started(ahead, "--llm-record", "--llm-concurrency=4", "-q")
+    until(ahead.endpoint, 9)
+    process.send_signal(signal.SIGINT)
+    told, _ = process.communicate(timeout=30)
+    assert process.returncode == 2
+    assert "KeyboardInterrupt" in told
+    time.sleep(0.5)
+    before = len(asked(ahead))
+    assert 9 <= before <= 16
+    ahead.record("--llm-concurrency=4").assert_outcomes(passed=24)
+    assert len(asked(ahead)) == 24  # what was in flight had its two seconds
+
+
+def test_a_failure_that_stops_a_recording_run_keeps_what_was_in_flight(ahead):
+    ahead.begin(TEST.replace("    pass", "    assert 'c05' not in llm_response.text"))
+    ahead.record("-x", "--llm-concurrency=4").assert_outcomes(passed=5, failed=1)
+    before = len(asked(ahead))
+    assert len(ahead.cassettes()) == before
+    ahead.write("test_it.py", TEST)
+    ahead.record("--llm-concurrency=4").assert_outcomes(passed=24)
+    assert asked(ahead) == NAMES
+
+
+# -- xdist ------------------------------------------------------------------------------------------------------
+
+
+def test_workers_of_xdist_divide_the_bound_and_ask_each_request_once(ahead):
+    ahead.begin()
+    live(ahead, "-n2", concurrency=8).assert_outcomes(passed=24)
+    assert asked(ahead) == NAMES
+    assert 2 < ahead.endpoint.peak <= 8
+
+
+def test_the_order_of_other_plugins_is_kept_to(ahead):
+    ahead.begin()
+    live(ahead, "-p", "randomly", "-p", "no:cacheprovider", "-o", "addopts=", "-p", "randomly").assert_outcomes(
+        passed=24
+    )
+    assert asked(ahead) == NAMES
+
+
+def test_what_was_wrong_is_said_without_our_traceback(ahead):
+    ahead.begin(said=lambda name, number: (500, {"error": {"message": "broken"}}))
+    told = live(ahead, "-k", "c00 or c01").stdout.str()
+    assert re.search(r"the endpoint answered 500: 'broken'", told)
+    assert "pytest_llm/" not in told
