@@ -289,3 +289,23 @@ def test_app():
 """,
     )
     project.record("--llm-budget", "100tokens").assert_outcomes(passed=1)
+
+
+ARMS = """
+import asyncio, pytest
+from pytest_llm import Prompt
+
+prompt = Prompt(name="greet", model="tiny", user="Greet", max_tokens=60, schema={"type": "object"})
+
+@pytest.mark.llm(prompt)
+async def test_arms(llm_retry):
+    traces = await llm_retry.acompare(arms=("resample", "generic", "errors"), attempts=2)
+    assert [len(trace.attempts) for trace in traces.values()] == [2, 2, 2]
+"""
+
+
+def test_arms_that_are_asked_at_once_wait_for_room_in_their_loop(project, ask):
+    model = ask(ARMS)
+    project.record("--llm-budget", "350tokens").assert_outcomes(passed=1)
+    assert model.asked == 4
+    assert model.tokens < 350
