@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import logging
+import os
 import socket
 import threading
 from collections.abc import Iterator, Sequence
@@ -83,8 +84,9 @@ class Ahead:
         self._places: dict[pytest.Item, int] = {}
         self._next = 0
         self._errands: dict[pytest.Item, Errand] = {}
-        #: Of items that did not use them.
+        #: Of items that did not ask, and of items that ask at another address.
         self._unused: list[Errand] = []
+        self._elsewhere: list[Errand] = []
         #: Items that were met, or whose errand was begun.
         self._seen: set[pytest.Item] = set()
         #: Tests that ask something else than they declare.
@@ -99,15 +101,14 @@ class Ahead:
 
     def errand_of(self, item: pytest.Function) -> Errand | None:
         """What was asked ahead for an item that is about to ask; and ask for those that come after it."""
-        is_first = item not in self._seen or item in self._errands
-        self._seen.add(item)
-        if self._wire.pool.most > 1 and is_first:
+        if self._wire.pool.most > 1:
+            self._wire.pool.resume()  # nobody looks at a test any more, if another one runs
             self._go_on(item)
         errand = self._errands.pop(item, None)
         if errand is not None and self._wire.clients.of(item.stash[DRAW].prompt) is not errand.client:
             # A fixture has changed address or key.
             self._turn_off(item)
-            self._unused.append(errand)
+            self._elsewhere.append(errand)
             return None
         return errand
 
@@ -122,6 +123,8 @@ class Ahead:
     def finish(self) -> None:
         """Ask nothing more, and keep what was asked for items that have not run: they will not ask it again."""
         self._wire.pool.close(LAST_WAIT_S)
+        for errand in self._elsewhere:
+            errand.recorder.drop()
         for errand in (*self._unused, *self._errands.values()):
             with contextlib.suppress(LlmError):  # what a cassette does not take is in the journal
                 errand.recorder.close()
@@ -131,7 +134,7 @@ class Ahead:
 
     def _go_on(self, item: pytest.Function) -> None:
         running = Surroundings.of(item)
-        for coming in self._coming(item):
+        for coming in (item, *self._coming(item)):
             draw = coming.stash.get(DRAW, None)
             if draw is None or not isinstance(coming, pytest.Function) or coming in self._seen:
                 continue
@@ -148,7 +151,7 @@ class Ahead:
         if self._shares:
             yield from self._share()[: self._distance - 1]
             return
-        place = self._places[item]
+        place = self._places.get(item, len(self._items))
         self._next = max(self._next, place + 1)
         while self._next < min(len(self._items), place + self._distance):
             yield self._items[self._next]
@@ -183,7 +186,7 @@ class Ahead:
             draw,
             self._recordings.of_item(item, draw, is_ahead=True),
             wire=self._wire,
-            client=client,
+            environment=dict(os.environ),
             version=lambda: None,
             fixtures=list,
             prices=self._recordings.prices,
@@ -210,12 +213,15 @@ def _ask(opened: OpenItem, declared: Declared) -> None:
     try:
         with asking(opened.recorder, "subject"):
             match declared.asks:
+                case "reply" if any(one.asks for one in opened.draw.suite.graders):
+                    opened.respond()
                 case "reply":
                     run(opened.conversation(is_validated=False), opened.send)
                 case "corrections":
                     Retry(opened)(**declared.options)
                 case "comparison":
                     Retry(opened).compare(**declared.options)
+            opened.ask_judges()
     except CallFailed:
         if _is_blocked():  # it is not the endpoint that failed
             opened.recorder.failures.clear()

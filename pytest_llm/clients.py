@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
+import os
+from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -27,12 +28,12 @@ class Clients:
         self._async: dict[Endpoint, AsyncOpenAI] = {}
         self._hooked: dict[Any, OpenAI | None] = {}
 
-    def endpoint(self, prompt: Prompt | None) -> Endpoint:
+    def endpoint(self, prompt: Prompt | None, environment: Mapping[str, str] = os.environ) -> Endpoint:
         """The endpoint of a prompt; without one, the default."""
         from pytest_llm.calls.endpoint import Endpoint
 
         base_url, variable = (prompt.base_url, prompt.api_key_env) if prompt is not None else (None, None)
-        return Endpoint.of(base_url, variable, self._settings.base_url)
+        return Endpoint.of(base_url, variable, self._settings.base_url, environment)
 
     def address(self, prompt: Prompt | None) -> str | None:
         """Where a prompt is asked; None where what is said of it is no address, which stops nobody but who asks."""
@@ -45,14 +46,14 @@ class Clients:
         """Whether there is a key, or a client of the project's own."""
         return self.endpoint(prompt).has_key or self._of_hook(prompt) is not None
 
-    def of(self, prompt: Prompt | None) -> OpenAI:
-        """The client for a prompt. Raises EndpointError where there is no key."""
+    def of(self, prompt: Prompt | None, environment: Mapping[str, str] = os.environ) -> OpenAI:
+        """The client for a prompt, one for each address and key. Raises EndpointError where there is no key."""
         hooked = None if prompt is None else self._of_hook(prompt)
         if hooked is not None:
             return hooked
         from pytest_llm.calls.endpoint import client_for
 
-        return client_for(self.endpoint(prompt))
+        return client_for(self.endpoint(prompt, environment), environment)
 
     def async_of(self, prompt: Prompt | None) -> AsyncOpenAI:
         """The asynchronous client for a prompt. Raises EndpointError where there is no key."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import json
+import os
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -11,6 +13,7 @@ import pytest
 
 from pytest_llm.calls import Prices, Request, Response, Usage, add_known
 from pytest_llm.cassettes import (
+    CallRole,
     Calls,
     Exchange,
     Recorder,
@@ -29,7 +32,7 @@ from pytest_llm.correction.record import TraceRecord
 from pytest_llm.errors import CallFailed, CassetteMiss, MarkerError
 from pytest_llm.graders import Grade, Grader
 from pytest_llm.graders import grader as a_grader
-from pytest_llm.prompts import Case, Prompt, run
+from pytest_llm.prompts import Case, Prompt, run, sending
 from pytest_llm.reports import Place
 from pytest_llm.results import GradeRecord, MissRecord, Outcome, Result, outcome_of
 from pytest_llm.wire import Errand, Wire
@@ -74,8 +77,8 @@ class OpenItem:
     #: Gives the recorders of the fixtures of wider scope that the item uses.
     fixtures: Callable[[], list[Recorder]]
     prices: Prices
-    #: Of one that asks ahead: whom it asks, whatever a test that runs meanwhile makes of the environment.
-    client: OpenAI | None = None
+    #: Of one that asks ahead: as it was when it was begun, whatever a test that runs meanwhile makes of it.
+    environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
     #: Gives what was asked ahead for this item, once; None where nothing was.
     errand: Callable[[], Errand | None] = lambda: None
     #: What the ini file says of the budget of a correction.
@@ -168,15 +171,18 @@ class OpenItem:
 
     def send(self, request: Request) -> Reply:
         """A reply from the cassette without loading any SDK, or from the endpoint, and recorded."""
+        return self._sent(self.draw.prompt, request, "subject")
+
+    def _sent(self, prompt: Prompt | None, request: Request, role: CallRole) -> Reply:
         record = model_record(request.endpoint, request.body)
         if self.recorder.mode == "replay" or self.recorder.knows(record):
-            at = self.wire.clients.address(self.draw.prompt)
-            return stored_reply(self.recorder.take(record, at=at).reply, self.recorder.shown)
-        return self.wire.send(self.client_of(self.draw.prompt), request, self.recorder)
+            at = self.wire.clients.address(prompt)
+            return stored_reply(self.recorder.take(record, role, at=at).reply, self.recorder.shown)
+        return self.wire.send(self.client_of(prompt), request, self.recorder, role=role)
 
     def client_of(self, prompt: Prompt | None) -> OpenAI:
         """The client for a prompt: that of now, or, asked ahead, of when it was begun. Raises EndpointError."""
-        return self.client or self.wire.clients.of(prompt)
+        return self.wire.clients.of(prompt, self.environment)
 
     def grade(
         self, grader: Grader | Any, output: Any = None, *, name: str | None = None, required: bool = True
@@ -194,8 +200,7 @@ class OpenItem:
 
     def _grade(self, grader: Grader | Any, output: Any, name: str | None = None, *, required: bool = True) -> Grade:
         judge = grader if isinstance(grader, Grader) else a_grader(grader)
-        with asking(self.recorder, "judge"):
-            grade = _awaited(judge(output, self.draw.case))
+        grade = self._asked(judge, output, self.draw.case)
         self.grades.append(
             GradeRecord(
                 name=name or grade.name,
@@ -209,8 +214,18 @@ class OpenItem:
 
     def hidden_grade(self, judge: Grader, output: Response, case: Case | None) -> Grade:
         """A grade that decides nothing and is not recorded as one."""
-        with asking(self.recorder, "judge"):
+        return self._asked(judge, output, case)
+
+    def _asked(self, judge: Grader, output: Any, case: Case | None) -> Grade:
+        """The grade; what is asked for it is a judge's."""
+        with asking(self.recorder, "judge"), sending(functools.partial(self._sent, role="judge")):
             return _awaited(judge(output, case))
+
+    def ask_judges(self) -> None:
+        """Let the marker's graders that ask a model ask it, ahead of the test that will hear of their grades."""
+        for one in self.draw.suite.graders:
+            if one.asks and self.response is not None:
+                self._asked(one, self.response, self.draw.case)
 
     def judge(self) -> None:
         """Grade what the test was given as `llm_response`, by its schema and the marker's graders.

@@ -6,6 +6,8 @@ import hashlib
 import json
 import shutil
 import subprocess
+import threading
+import uuid
 
 from scripted_replies import completion
 
@@ -42,14 +44,16 @@ class GatedSuite:
         #: A folder for suites that several tests begin with.
         self._kept = kept
         self._draws = {}
+        self._lock = threading.Lock()  # several are asked at once
         self.server = serve(self._reply)
         project.use(self.server)
 
     def _reply(self, body, _):
         system, user = (message["content"] for message in body["messages"])
         n = int(user.split()[-1])
-        self._draws[system, n] = draw = self._draws.get((system, n), 0) + 1
-        return completion(self.answer(system, n, draw)) | {"id": f"chatcmpl-{self.asked}"}
+        with self._lock:
+            self._draws[system, n] = draw = self._draws.get((system, n), 0) + 1
+        return completion(self.answer(system, n, draw)) | {"id": f"chatcmpl-{uuid.uuid4().hex}"}
 
     @property
     def asked(self):

@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import ipaddress
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -37,9 +38,15 @@ class Endpoint:
     api_key_env: str | None = None
 
     @classmethod
-    def of(cls, base_url: str | None, api_key_env: str | None, default_base_url: str | None = None) -> Endpoint:
+    def of(
+        cls,
+        base_url: str | None,
+        api_key_env: str | None,
+        default_base_url: str | None = None,
+        environment: Mapping[str, str] = os.environ,
+    ) -> Endpoint:
         """The endpoint of a prompt; `default_base_url` stands between it and the environment. Raises EndpointError."""
-        address = base_url or default_base_url or os.environ.get(ADDRESS_VARIABLE) or None
+        address = base_url or default_base_url or environment.get(ADDRESS_VARIABLE) or None
         if address is not None and not _is_address(address):
             raise EndpointError(f"{address!r} is no address of an endpoint", fix={"write": "http://127.0.0.1:8080/v1"})
         return cls(base_url=address, api_key_env=api_key_env)
@@ -64,10 +71,10 @@ class Endpoint:
         """Whether it is a server on this machine."""
         return self.base_url is not None and is_loopback(urlsplit(self.base_url).hostname or "")
 
-    def key(self) -> str:
+    def key(self, environment: Mapping[str, str] = os.environ) -> str:
         """The key. Raises EndpointError, which says where it was looked for."""
         for name in self.variables:
-            if value := os.environ.get(name):
+            if value := environment.get(name):
                 if not value.isascii() or not value.isprintable():
                     raise EndpointError(
                         f"{name} holds a character that no header can hold, perhaps a line break at its end"
@@ -108,9 +115,9 @@ def _is_address(text: str) -> bool:
         return False
 
 
-def client_for(endpoint: Endpoint) -> OpenAI:
+def client_for(endpoint: Endpoint, environment: Mapping[str, str] = os.environ) -> OpenAI:
     """A client of this endpoint, made once: building one costs as much CPU as forty replays."""
-    return _client(endpoint.base_url, endpoint.key())
+    return _client(endpoint.base_url, endpoint.key(environment))
 
 
 @functools.cache  # never evicted: a client that is forgotten leaves its connections open

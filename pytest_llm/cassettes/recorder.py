@@ -6,7 +6,7 @@ import copy
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -371,10 +371,19 @@ class Recorder:
         """Forget what was asked ahead in vain, and say how many replies that are."""
         unused = [one for given in self._given.values() for one in given]
         self._given.clear()
-        recorded = sum(one.source == "recorded" for one in unused)
-        if recorded:
-            self._desk.journal().settle(self.path, recorded)
+        self._settle(unused)
         return len(unused)
+
+    def drop(self) -> None:
+        """Forget what was recorded, and not saved."""
+        with self._lock:
+            unsaved, self._unsaved = self._unsaved, []
+        self._settle(unsaved)
+
+    def _settle(self, exchanges: Sequence[Exchange]) -> None:
+        """Nobody has to recover these from the journal."""
+        if recorded := sum(one.source == "recorded" for one in exchanges):
+            self._desk.journal().settle(self.path, recorded)
 
     def save(self) -> None:
         """Put what was recorded into the cassette. Raises LlmError where that cannot be written."""
@@ -385,7 +394,7 @@ class Recorder:
             added.setdefault(one.identity, (one.request, []))[1].append(one.reply)
         if added:
             store.merge(self.path, added, self._desk.state)
-            self._desk.journal().settle(self.path, len(unsaved))
+            self._settle(unsaved)
 
     def close(self) -> None:
         """Save; an answer that is still under way is saved when it comes."""

@@ -86,6 +86,7 @@ def _composed(kind: str, graders: tuple[Grader, ...], decide: _Decide) -> Grader
         function=grade,
         params=(("graders", members),),
         is_async=any(grader.is_async for grader in graders),
+        asks=any(grader.asks for grader in graders),
     )
 
 

@@ -44,6 +44,8 @@ class Grader:
     takes_case: bool = True
     #: Whether calling it is known to return an awaitable.
     is_async: bool = False
+    #: Whether it asks a model, by a prompt's `ask`: a run that asks may call it ahead of its test, and so twice.
+    asks: bool = False
     #: Whether it is known to give nothing but a score, which decides nothing.
     score_only: bool = False
 
@@ -134,7 +136,11 @@ class Grader:
 def grader(function: Callable[..., Any], /) -> Grader: ...
 @overload
 def grader(
-    *, name: str | None = None, threshold: float | None = None, params: Mapping[str, JSON] | None = None
+    *,
+    name: str | None = None,
+    threshold: float | None = None,
+    params: Mapping[str, JSON] | None = None,
+    asks: bool = False,
 ) -> Callable[[Callable[..., Any]], Grader]: ...
 def grader(
     function: Callable[..., Any] | None = None,
@@ -143,12 +149,15 @@ def grader(
     name: str | None = None,
     threshold: float | None = None,
     params: Mapping[str, JSON] | None = None,
+    asks: bool = False,
 ) -> Grader | Callable[[Callable[..., Any]], Grader]:
     """A grader of a function or coroutine function `(output)` or `(output, case)`; `@grader` or `@grader(name="x")`.
 
     It returns bool, a score of 0..1, Grade, or one of the first two with a reason; anything else is ungraded. A failed
     `assert` is failed, any other exception ungraded. `params` tells, as JSON, what the function was built with, so that
-    a change of it is known as a change of the instrument.
+    a change of it is known as a change of the instrument. A judge asks a model by a prompt, `JUDGE.ask(answer=…)`,
+    which is recorded and replayed; `asks=True` says so, and lets judges of many cases be asked at once: the function is
+    then called with the same output twice, and has to ask the same.
     """
     threshold = a_share("grader", "threshold", threshold)
     told = a_json("grader", "params", dict(params or {}))
@@ -162,6 +171,7 @@ def grader(
             threshold=threshold,
             takes_case=takes_case,
             is_async=any(map(inspect.iscoroutinefunction, (function, getattr(function, "__call__", None)))),  # noqa: B004  # an object whose __call__ is a coroutine function is asynchronous too
+            asks=asks,
             score_only=threshold is None and returns in (float, "float"),
         )
 

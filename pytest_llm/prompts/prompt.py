@@ -5,7 +5,9 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, fields
 from dataclasses import replace as replace_fields
 from pathlib import Path
@@ -21,6 +23,19 @@ if TYPE_CHECKING:
     from openai import AsyncOpenAI, OpenAI
 
     from pytest_llm.calls.transport import Reply
+
+_SENDER: ContextVar[Callable[[Prompt, Request], Reply] | None] = ContextVar("pytest_llm_sender", default=None)
+
+
+@contextmanager
+def sending(send: Callable[[Prompt, Request], Reply]) -> Iterator[None]:
+    """What prompts ask in this context, and no client is given for, is sent so: by a test, of what its graders ask."""
+    token = _SENDER.set(send)
+    try:
+        yield
+    finally:
+        _SENDER.reset(token)
+
 
 _NOT_ENDPOINT_PARAMETERS = ("stream", "n")
 _ENDPOINT_PARAMETERS = (
@@ -286,6 +301,8 @@ class Prompt:
         from pytest_llm.calls.endpoint import Endpoint, client_for
         from pytest_llm.calls.transport import send
 
+        if client is None and (sender := _SENDER.get()) is not None:
+            return run(self.conversation(inputs), lambda request: sender(self, request))
         client = client or client_for(Endpoint.of(self.base_url, self.api_key_env))
         turns = self.conversation(inputs)
         return run(turns, lambda request: send(client, request))
@@ -295,6 +312,8 @@ class Prompt:
         from pytest_llm.calls.endpoint import Endpoint, async_client_for
         from pytest_llm.calls.transport import asend
 
+        if client is None and (sender := _SENDER.get()) is not None:
+            return run(self.conversation(inputs), lambda request: sender(self, request))
         turns = self.conversation(inputs)
         request = next(turns)
         own = async_client_for(Endpoint.of(self.base_url, self.api_key_env)) if client is None else None

@@ -31,14 +31,18 @@ def test_greets(llm_response):
 
 
 class Endpoint:
-    """A script that takes its time, and counts how many requests it has at once."""
+    """A script that takes its time, and counts how many requests it has at once.
 
-    def __init__(self, seconds=0.05, said=None):
+    `hold`: the first requests wait until so many are there, as they will be soon; after some seconds they go on.
+    """
+
+    def __init__(self, seconds=0.05, said=None, hold=4):
         self.seconds = seconds
+        self._hold = hold
         self.said = said or (lambda name, number: f"Hello, {name}!")
         self.now = self.peak = 0
         self.names = []
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
 
     def __call__(self, body, number):
         name = body["messages"][-1]["content"].split()[-1]
@@ -46,6 +50,9 @@ class Endpoint:
             self.now += 1
             self.peak = max(self.peak, self.now)
             self.names.append(name)
+            self._lock.notify_all()
+            self._lock.wait_for(lambda: self.peak >= self._hold, timeout=3)
+            self._hold = 1
         try:
             time.sleep(self.seconds)
             return self.said(name, number)
@@ -112,13 +119,13 @@ def test_a_replay_and_a_collection_ask_nothing(ahead):
 
 
 def test_with_a_concurrency_of_one_each_is_asked_when_its_test_runs(ahead):
-    live(ahead.begin(), concurrency=1).assert_outcomes(passed=24)
+    live(ahead.begin(hold=1), concurrency=1).assert_outcomes(passed=24)
     assert ahead.endpoint.peak == 1
     assert ahead.endpoint.names == NAMES
 
 
 def test_the_ini_file_may_say_it(ahead):
-    ahead.begin()
+    ahead.begin(hold=2)
     ahead.run("--llm-live", "-o", "llm_concurrency=2").assert_outcomes(passed=24)
     assert ahead.endpoint.peak == 2
 
@@ -164,7 +171,7 @@ def test_after_a_failure_that_stops_the_run_no_more_was_asked_than_was_in_flight
 
 
 def test_what_is_deselected_is_not_asked(ahead):
-    live(ahead.begin(), "-k", "c03 or c07 or c11").assert_outcomes(passed=3, deselected=21)
+    live(ahead.begin(hold=3), "-k", "c03 or c07 or c11").assert_outcomes(passed=3, deselected=21)
     assert asked(ahead) == ["c03", "c07", "c11"]
 
 
@@ -200,7 +207,7 @@ def test_tests_of_ordinary_code_are_not_asked_ahead(ahead):
         "    message = {'role': 'user', 'content': f'Greet {llm_case.id}'}\n"
         "    llm_client.chat.completions.create(model='tiny', messages=[message])",
     )
-    live(ahead.begin(text)).assert_outcomes(passed=24)
+    live(ahead.begin(text, hold=1)).assert_outcomes(passed=24)
     assert ahead.endpoint.peak == 1
 
 
@@ -288,7 +295,7 @@ def test_a_project_whose_response_comes_from_elsewhere_is_not_asked_for(ahead):
 def llm_response(llm_prompt, llm_client):
     return llm_prompt.ask(llm_client, name="nobody")
 """
-    live(ahead.begin(TEST + fixture), concurrency=2).assert_outcomes(passed=24)
+    live(ahead.begin(TEST + fixture, hold=1), concurrency=2).assert_outcomes(passed=24)
     assert set(asked(ahead)) == {"nobody"}
 
 
@@ -312,7 +319,7 @@ def test_watches(caplog):
     time.sleep(0.5)
     assert not caplog.records
 """
-    ahead.begin(first + watch + "\n@pytest.mark.llm(prompt." + rest, seconds=0.02)
+    ahead.begin(first + watch + "\n@pytest.mark.llm(prompt." + rest, seconds=0.02, hold=2)
     result = live(ahead, "-k", "c00 or c01 or c02 or c03 or watches", "--log-level=DEBUG", concurrency=2)
     result.assert_outcomes(passed=9, deselected=40)
 
@@ -332,7 +339,7 @@ def test_later(llm_response):
     pass
 """
     )
-    live(ahead.begin(text, seconds=0.2), concurrency=2).assert_outcomes(passed=9)
+    live(ahead.begin(text, seconds=0.2, hold=2), concurrency=2).assert_outcomes(passed=9)
     assert asked(ahead) == sorted(NAMES[:4] * 2)
 
 
@@ -351,7 +358,7 @@ def test_later(llm_response):
     pass
 """
     )
-    ahead.begin(text)
+    ahead.begin(text, hold=2)
     ahead.record("--llm-concurrency=2").assert_outcomes(passed=9)
     assert asked(ahead) == sorted(NAMES[:4] * 2 + ["between"] * 5)
     assert not any("between" in text for text in ahead.cassettes().values())
@@ -380,7 +387,7 @@ def test_nothing_is_begun_while_somebody_looks_at_a_test(ahead):
     ahead.write(
         "looking.py",
         """
-import pdb, time, urllib.request
+import pdb, time
 
 class Looking(pdb.Pdb):
     def interaction(self, *arguments):
@@ -391,16 +398,10 @@ class Looking(pdb.Pdb):
         self.onecmd("continue")
 
 def count():
-    from test_it import ASKED
     return len(open("asked.txt").readlines())
 """,
     )
-    ahead.begin(
-        TEST.replace("    pass", "    assert 'c02' not in llm_response.text").replace(
-            "from pytest_llm import Prompt", "from pytest_llm import Prompt\nASKED = []"
-        ),
-        seconds=0.05,
-    )
+    ahead.begin(TEST.replace("    pass", "    assert 'c02' not in llm_response.text"), hold=2)
     script = ahead.endpoint.said
 
     def said(name, number):
@@ -454,7 +455,6 @@ def test_a_dead_endpoint_is_given_up_after_a_few_calls(ahead):
 
 
 def test_an_endpoint_that_refuses_too_many_is_asked_more_slowly_and_loses_no_item(ahead):
-    endpoint = Endpoint(0.01)
     lock, left = threading.Lock(), [6.0, time.monotonic()]
 
     def said(name, number):
@@ -469,7 +469,6 @@ def test_an_endpoint_that_refuses_too_many_is_asked_more_slowly_and_loses_no_ite
     ahead.begin(TEST.replace("range(24)", "range(99)"), seconds=0.01, said=said)
     live(ahead, concurrency=16).assert_outcomes(passed=99)
     assert len(ahead.endpoint.names) < 99 * 1.4
-    assert endpoint is not ahead.endpoint
 
 
 # -- corrections ------------------------------------------------------------------------------------------------
@@ -482,10 +481,6 @@ def test_corrects(llm_retry):
     assert llm_retry(CALL).require() == {"ok": True}
 """
 )
-
-
-def second_time(name, number):
-    return '{"ok": true}' if name.startswith("JSON") or "c" not in name else "no JSON"
 
 
 @pytest.mark.parametrize("call", ["", "attempts=4", "attempts=4, feedback='generic'"])
@@ -543,9 +538,92 @@ def test_a_chain_that_a_loop_repeats_is_not_guessed(ahead):
     text = CORRECTED.replace(
         '    assert llm_retry(CALL).require() == {"ok": True}', "    for n in (1, 2):\n        llm_retry(attempts=n)"
     )
-    live(ahead.begin(text, said=lambda name, number: '{"ok": true}')).assert_outcomes(passed=24)
+    live(ahead.begin(text, said=lambda name, number: '{"ok": true}', hold=1)).assert_outcomes(passed=24)
     assert ahead.endpoint.peak == 1
     assert len(asked(ahead)) == 48
+
+
+# -- judges -----------------------------------------------------------------------------------------------------
+
+JUDGED = (
+    TEST.replace("import contains", "import contains, not_")
+    .replace("import Prompt", "import Prompt, grader")
+    .replace(
+        "@pytest.mark",
+        """
+JUDGE = Prompt(name="judge", model="other", user="Is this kind? {{ answer }}", BASE)
+calls = []
+
+@grader(asks=ASKS)
+def kind(output):
+    calls.append(output.text)
+    return "Hello" in JUDGE.ask(answer=output.text).text
+
+@pytest.mark""",
+        1,
+    )
+    .replace('[contains("Hello")]', "[kind]")
+    .replace("(llm_response)", "(llm_response, llm_calls)")
+)
+JUDGED = JUDGED.replace("    pass", "    assert [call.role for call in llm_calls] == ['subject']")
+
+
+@pytest.mark.parametrize("asks", [True, False])
+def test_judges_are_asked_ahead_where_they_say_that_they_ask(ahead, asks, serve):
+    other = Endpoint(hold=4 if asks else 1)
+    text = JUDGED.replace("ASKS", str(asks)).replace("BASE", f"base_url={serve(other).url!r}")
+    ahead.begin(text)
+    ahead.record("--llm-concurrency=4").assert_outcomes(passed=24)
+    assert (ahead.endpoint.peak, other.peak) == (4, 4 if asks else 1)
+    assert sorted(other.names) == [f"{name}!" for name in NAMES]
+    result = ahead.run()
+    result.assert_outcomes(passed=24)
+    result.stdout.fnmatch_lines(["48 exchanges replayed, nothing asked*"])
+
+
+def test_a_judge_of_judges_is_asked_ahead_too(ahead):
+    text = JUDGED.replace("ASKS", "True").replace("BASE", "").replace("[kind]", "[not_(not_(kind))]")
+    ahead.begin(text)
+    live(ahead).assert_outcomes(passed=24)
+    assert len(asked(ahead)) == 48
+
+
+def test_what_a_judge_asks_is_a_judges_call(ahead):
+    text = (
+        JUDGED.replace("ASKS", "True").replace("BASE", "")
+        + """
+@pytest.fixture(autouse=True)
+def roles(llm_calls):
+    yield
+    assert [call.role for call in llm_calls] == ["subject", "judge"]
+"""
+    )
+    live(ahead.begin(text)).assert_outcomes(passed=24)
+
+
+def test_a_grader_that_asks_by_a_client_of_its_own_is_not_recorded_elsewhere(ahead):
+    """Called ahead, its request is refused, and it asks when its test runs."""
+    text = (
+        JUDGED.replace("ASKS", "True")
+        .replace("BASE", "")
+        .replace(
+            "JUDGE.ask(answer=output.text).text",
+            "post(output.text)",
+        )
+    )
+    text += """
+def post(text):
+    import os, openai
+    message = {"role": "user", "content": f"Is this kind? {text}"}
+    client = openai.OpenAI()
+    return client.chat.completions.create(model="other", messages=[message]).choices[0].message.content
+"""
+    ahead.begin(text)
+    ahead.record("--llm-concurrency=4").assert_outcomes(passed=24)
+    assert len(asked(ahead)) == 48
+    result = ahead.run()
+    result.assert_outcomes(passed=24)
+    result.stdout.fnmatch_lines(["48 exchanges replayed, nothing asked*"])
 
 
 # -- ends -------------------------------------------------------------------------------------------------------
@@ -630,6 +708,7 @@ def test_the_order_of_other_plugins_is_kept_to(ahead):
 
 def test_what_was_wrong_is_said_without_our_traceback(ahead):
     ahead.begin(said=lambda name, number: (500, {"error": {"message": "broken"}}))
+    ahead.endpoint._hold = 1
     told = live(ahead, "-k", "c00 or c01").stdout.str()
     assert re.search(r"the endpoint answered 500: 'broken'", told)
     assert "pytest_llm/" not in told
