@@ -11,7 +11,7 @@ from typing import TypeAlias
 from measure import run
 from replay import replayed
 from table import table
-from workload import OURS
+from workload import BARE, OURS, Subject
 
 Function: TypeAlias = tuple[str, int, str]
 """File, line and name, as pstats knows a function; a built-in one has the file "~"."""
@@ -20,23 +20,34 @@ SHOWN = 16
 
 
 def measure_breakdown(cases: int) -> str:
-    """The table: own time by module, with the built-in functions that it calls, of the cases after the first."""
+    """The table: own time by module, with the built-in functions that it calls, of the cases after the first.
+
+    Beside it, the same less what bare pytest spends in that module.
+    """
+    ours, bare = _of_cases(OURS, cases), _of_cases(BARE, cases)
+    more = Counter({name: part - bare[name] for name, part in ours.items()})
+    total, beyond = ours.total(), more.total()
+    shown = [name for name, _ in more.most_common(SHOWN)]
+    rows = [(f"`{name}`", f"{ours[name] / total:.1%}", f"{more[name] / beyond:.1%}") for name in shown]
+    rest = [1 - sum(spent[name] for name in shown) / spent.total() for spent in (ours, more)]
+    head = ("module", "share of own time", "of what is beyond bare pytest")
+    return table(head, [*rows, ("all others", *(f"{one:.1%}" for one in rest))])
+
+
+def _of_cases(subject: Subject, cases: int) -> Counter[str]:
+    """Seconds by module, less those of a process with one case."""
     for size in (1, cases):
-        replayed(OURS, size)  # the profiler's clock runs on while a cold disk is read
-    spent = _profiled(cases)
-    spent.subtract(_profiled(1))
-    spent = +spent  # what is only done once differs a little, also to the other side
-    total = sum(spent.values())
-    rows = [(f"`{name}`", f"{part / total:.1%}") for name, part in spent.most_common(SHOWN)]
-    rest = total - sum(part for _, part in spent.most_common(SHOWN))
-    return table(("module", "share of own time"), [*rows, ("all others", f"{rest / total:.1%}")])
+        replayed(subject, size)  # the profiler's clock runs on while a cold disk is read
+    spent = _profiled(subject, cases)
+    spent.subtract(_profiled(subject, 1))
+    return +spent  # what is only done once differs a little, also to the other side
 
 
-def _profiled(cases: int) -> Counter[str]:
-    folder, arguments = OURS.replay(cases)
+def _profiled(subject: Subject, cases: int) -> Counter[str]:
+    folder, arguments = subject.replay(cases)
     with tempfile.TemporaryDirectory() as scratch:
         target = Path(scratch, "profile")
-        command = [OURS.python, "-m", "cProfile", "-o", target, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+        command = [subject.python, "-m", "cProfile", "-o", target, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
         run([*command, *arguments], folder, PYTEST_DISABLE_PLUGIN_AUTOLOAD="1")
         functions = pstats.Stats(str(target)).stats  # type: ignore[attr-defined] # since Python 2, and untyped
     spent: Counter[str] = Counter()

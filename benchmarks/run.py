@@ -15,9 +15,10 @@ from breakdown import measure_breakdown
 from correction import measure_correction
 from entering import measure_entering
 from gating import measure_gating
-from growth import measure_growth
+from growth import Letters, measure_growth
 from loading import measure_loading
 from lookup import measure_lookup
+from memory import measure_memory
 from recording import measure_recording
 from replay import measure_replay
 from reviewing import measure_reviewing
@@ -43,6 +44,12 @@ class Sizes:
     openings: int
     #: How often each size is run.
     growth: Mapping[int, int]
+    #: By what else a suite grows.
+    letters: Letters
+    #: Tests, few and many, whose memory is looked at, with replies of so many KiB, and how often.
+    remembered: tuple[int, int]
+    reply_kib: tuple[int, ...]
+    memory_rounds: int
     #: How many changed cases are reviewed, and how often.
     reviewed: tuple[int, ...]
     reviews: int
@@ -71,6 +78,10 @@ FULL = Sizes(
     subjects=(BARE, OURS, OURS_BY_CLIENT, PYTEST_RECORDING, CASSETTER),
     openings=2000,
     growth={1: 9, 100: 9, 1000: 5, 10_000: 2},
+    letters=Letters(cases=200, samples=(1, 5, 25), reply_kib=(1, 10, 100), repeats=3),
+    remembered=(200, 2000),
+    reply_kib=(1, 10, 100),
+    memory_rounds=3,
     reviewed=(20, 200, 2000),
     reviews=7,
     exchanges=(100, 1000, 10_000),
@@ -93,6 +104,10 @@ QUICK = Sizes(
     subjects=(BARE, OURS, OURS_BY_CLIENT),
     openings=200,
     growth={1: 2, 20: 2, 100: 2, 200: 1},
+    letters=Letters(cases=20, samples=(1, 5), reply_kib=(1, 10), repeats=2),
+    remembered=(20, 100),
+    reply_kib=(1, 10),
+    memory_rounds=2,
     reviewed=(20,),
     reviews=2,
     exchanges=(100, 500),
@@ -114,7 +129,8 @@ BENCHMARKS: dict[str, Callable[[Sizes], str]] = {
     "loading": lambda sizes: measure_loading(sizes.files, sizes.repeats),
     "recording": lambda sizes: measure_recording(sizes.calls, sizes.recordings, others=sizes.others),
     "scale": lambda sizes: measure_scale(sizes.suites, sizes.suite_rounds),
-    "growth": lambda sizes: measure_growth(sizes.growth, sizes.cases),
+    "growth": lambda sizes: measure_growth(sizes.growth, sizes.cases, sizes.letters),
+    "memory": lambda sizes: measure_memory(sizes.remembered, sizes.reply_kib, sizes.memory_rounds),
     "review": lambda sizes: measure_reviewing(sizes.reviewed, sizes.reviews),
     "gating": lambda sizes: measure_gating(sizes.judged, sizes.repeats),
     "correction": lambda sizes: measure_correction(sizes.repeats, others=sizes.others),

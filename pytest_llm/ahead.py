@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 import logging
 import os
 import socket
@@ -134,7 +135,7 @@ class Ahead:
 
     def _go_on(self, item: pytest.Function) -> None:
         running = Surroundings.of(item)
-        for coming in (item, *self._coming(item)):
+        for coming in itertools.chain([item], self._coming(item)):
             draw = coming.stash.get(DRAW, None)
             if draw is None or not isinstance(coming, pytest.Function) or coming in self._seen:
                 continue

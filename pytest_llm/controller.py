@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -11,11 +12,12 @@ import pytest
 
 from pytest_llm.baselines import BaselineFiles
 from pytest_llm.errors import LlmError
+from pytest_llm.heard import AT_HAND, Heard
 from pytest_llm.judging import gate_report, verdicts_of
 from pytest_llm.options import settings_of
 from pytest_llm.orphans import beside_used
 from pytest_llm.reports import summary_lines, verdict_text
-from pytest_llm.results import CONFIRMATIONS, FixtureCalls, Result, Run, SuiteRecord, Verdict, json_report, write_run
+from pytest_llm.results import CONFIRMATIONS, FixtureCalls, Result, Run, SuiteRecord, Verdict, head_line, json_report
 from pytest_llm.scope import COLLECTED, WORKER_OUTPUT, Collected, scope_of
 from pytest_llm.settings import LAST_RUN
 
@@ -28,15 +30,17 @@ class Controller:
         self._config = config
         self._skipped = skipped
         self._settings = settings_of(config)
-        self._results: dict[str, Result] = {}
+        self._heard = Heard()
         self._fixtures: dict[str, FixtureCalls] = {}
         self._verdicts: list[Verdict] = []
         self._problem = ""
 
-    def receive(self, payload: str) -> None:
+    def receive(self, line: str) -> None:
         """One item's result; a rerun of the item replaces it."""
-        result = Result.of(json.loads(payload))
-        self._results[result.nodeid] = result
+        known, result = self._config.stash.get(AT_HAND, ("", None))
+        if result is None or line != known:  # from a worker of xdist, or with a secret taken out
+            result = Result.of(json.loads(line))
+        self._heard.add(line, result)
 
     def receive_fixtures(self, payload: str) -> None:
         """What fixtures of wider scope have asked."""
@@ -46,16 +50,16 @@ class Controller:
 
     @property
     def run(self) -> Run:
-        """The run so far."""
-        collected = self._config.stash.get(COLLECTED, None)
-        if collected is None and not self._results and not self._skipped:
+        """The run so far, without the outputs of its results."""
+        collected, results = self._config.stash.get(COLLECTED, None), self._heard.results
+        if collected is None and not results and not self._skipped:
             collected = Collected(0, 0, ())  # no test is ours: nobody had anything to tell
         skipped = [cassette for cassette, *_ in self._skipped]
         return Run(
-            results=tuple(self._results.values()),
+            results=results,
             mode=self._settings.mode,
             fixtures=tuple(self._fixtures.values()),
-            scope=scope_of(self._config, self._settings, collected, len(self._results), skipped),
+            scope=scope_of(self._config, self._settings, collected, len(results), skipped),
             records=() if collected is None else tuple(map(self._with_skipped, collected.suites)),
             verdicts=tuple(self._verdicts),
         )
@@ -84,7 +88,7 @@ class Controller:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Keep the run, and drop from cassettes what a complete re-recording no longer uses."""
-        if not self._results:
+        if not self._heard.results:
             return  # the last run is that of the last test of ours
         # First the cassettes: what is newer than the run file has changed since.
         for keep in (self._drop_unused, self._write):
@@ -98,9 +102,11 @@ class Controller:
         from pytest_llm.cassettes import store
 
         state = store.state_folder(self._settings.state)
-        store.replace(state / LAST_RUN, write_run(self.run).encode())
+        run = self.run
+        store.replace(state / LAST_RUN, itertools.chain([head_line(run).encode()], self._heard.lines()))
         if self._settings.json_file is not None:
-            store.replace(self._settings.json_file, json_report(self.run).encode())
+            whole = replace(run, results=tuple(Result.of(json.loads(line)) for line in self._heard.lines()))
+            store.replace(self._settings.json_file, json_report(whole).encode())
 
     def _drop_unused(self) -> None:
         from pytest_llm.cassettes import store
@@ -108,7 +114,7 @@ class Controller:
         if not self._settings.records or self._settings.changes:
             return  # with --llm-set it is an experiment beside the prompt as it is
         groups: dict[str, list[Result]] = {}
-        for result in self._results.values():
+        for result in self._heard.results:
             groups.setdefault(result.cassette, []).append(result)
         # What confirmed a suspicion goes with the request that it was asked by.
         confirming = () if self._settings.baseline == "off" else tuple(map(str, CONFIRMATIONS))
@@ -120,9 +126,9 @@ class Controller:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Say how the suites did."""
-        if not self._results and not self._verdicts:
-            return
         run = self.run
+        if not run.results and not self._verdicts:
+            return
         unused = [] if run.scope.partial else beside_used(run, self._settings.root)
         terminalreporter.section("llm")
         lines = summary_lines(run, unused)
@@ -130,6 +136,10 @@ class Controller:
             lines.append("replies of a run that was killed, or still records, wait to be recovered by --llm-record")
         for line in [*lines, *([self._problem] if self._problem else [])]:
             terminalreporter.write_line(line)
+
+    def pytest_unconfigure(self) -> None:
+        """Let go of the lines."""
+        self._heard.close()
 
 
 def _tell_junit(config: pytest.Config, verdict: Verdict) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 FIXTURES_ATTRIBUTE = "pytest_llm_fixtures"
 """Where a report carries what fixtures of wider scope have asked meanwhile."""
 REPORT_ATTRIBUTE = "pytest_llm"
-"""Where a report carries its item's result, as text, because xdist sends texts."""
+"""Where a report carries its item's result, as a line of the run file, because xdist sends texts."""
 SKIPPED_ATTRIBUTE = "pytest_llm_skipped"
 """Where the report of a skipped item carries the paths of its cassette and of its baseline, and its line there."""
 

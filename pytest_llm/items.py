@@ -158,7 +158,8 @@ class OpenItem:
 
     def priced(self, reply: Reply, prompt: Prompt) -> Reply:
         """A reply with what it costs at the prompt's endpoint."""
-        return replace(reply, cost=self.prices.cost_of(reply.data, self.wire.clients.address(prompt)))
+        cost = self.prices.cost_of(reply.data, self.wire.clients.address(prompt))
+        return reply if cost is None else replace(reply, cost=cost)
 
     def conversation(self, *, is_validated: bool = True) -> Generator[Request, Reply, Response]:
         """What the prompt asks for the case, and what becomes of the replies."""
@@ -350,7 +351,7 @@ def _awaited(grade: Any) -> Grade:
 
 def known_usage(parts: list[Usage]) -> dict[str, int]:
     """The tokens of several exchanges together, those kinds that all of them tell."""
-    total = parts[0] if len(parts) == 1 else Usage.sum(parts)
+    total = Usage.sum(parts)
     return {name: tokens for name in Usage.__slots__ if (tokens := getattr(total, name)) is not None}
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator
+from glob import glob
 from pathlib import Path, PurePosixPath
 
 from pytest_llm.cassettes.store import Place
@@ -16,13 +18,15 @@ def orphans(run: Run, cassettes: Iterable[str], exists: Callable[[str], bool]) -
     of fixtures where a test did not run to its end, which may use them.
     """
     used = {*_cassettes(run), *run.scope.skipped}
-    modules = {PurePosixPath(path).parent.parent for path in used}
+    modules = {_above(path, 2) for path in used}
     all_ended = not run.scope.skipped and all(result.ended for result in run.results)
     for path in cassettes:
+        if path in used:
+            continue
         test = PurePosixPath(path).parent
         module = test.parent
-        is_collected = module in modules or not exists(f"{module.parent.parent / module.name}.py")
-        if path not in used and is_collected and (all_ended or test.name != "fixtures"):
+        is_collected = str(module) in modules or not exists(f"{module.parent.parent / module.name}.py")
+        if is_collected and (all_ended or test.name != "fixtures"):
             yield path
 
 
@@ -38,9 +42,18 @@ def used_places(run: Run) -> dict[str, set[Place]]:
 
 def beside_used(run: Run, root: Path) -> list[str]:
     """The orphans in the folders where the run has used cassettes, without looking anywhere else."""
-    folders = sorted({root / PurePosixPath(path).parent.parent.parent for path in _cassettes(run)})
-    found = (path.relative_to(root).as_posix() for folder in folders for path in sorted(folder.glob("*/*/*.yaml")))
+    folders = sorted({_above(path, 3) for path in _cassettes(run)})
+    found = (
+        f"{folder}/{path}".replace(os.sep, "/")
+        for folder in folders
+        for path in sorted(glob("*/*/*.yaml", root_dir=root / folder))  # noqa: PTH207 - a Path for each is dear
+    )
     return list(orphans(run, found, lambda path: (root / path).exists()))
+
+
+def _above(path: str, levels: int) -> str:
+    """The folder so many levels above a file, of a path with slashes."""
+    return path.rsplit("/", levels)[0]
 
 
 def _cassettes(run: Run) -> list[str]:

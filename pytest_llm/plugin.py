@@ -6,6 +6,7 @@ a process) and `controller` (what happens once per run); they are loaded when th
 
 from __future__ import annotations
 
+import os
 import sys
 
 import pytest
@@ -26,7 +27,8 @@ from pytest_llm.hookspecs import FIXTURES_ATTRIBUTE, REPORT_ATTRIBUTE, SKIPPED_A
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Iterable
+    from pathlib import Path
     from typing import Any
 
     from pytest_llm.controller import Controller
@@ -163,6 +165,23 @@ def pytest_configure(config: pytest.Config) -> None:
 def _is_installed(distribution: str, pluginmanager: pytest.PytestPluginManager) -> bool:
     """Whether a plugin came from a distribution; asked only when the name of its plugin is there."""
     return any(dist.metadata["name"] == distribution for _, dist in pluginmanager.list_plugin_distinfo())
+
+
+def pytest_collect_directory(path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """Spare pytest the cassettes of a test: it would offer each of thousands to every plugin, as a test file."""
+    module = path.parent
+    if module.parent.name != "cassettes" or not (module.parent.parent / f"{module.name}.py").is_file():
+        return None
+    if all(entry.name.endswith(".yaml") or entry.name == "files" for entry in os.scandir(path)):
+        return _Cassettes.from_parent(parent, path=path)
+    return None  # somebody's tests may lie here, too
+
+
+class _Cassettes(pytest.Directory):
+    """A folder without tests."""
+
+    def collect(self) -> Iterable[pytest.Item | pytest.Collector]:
+        return ()
 
 
 @pytest.hookimpl(trylast=True)  # case and sample end the name, after a test's own parameters

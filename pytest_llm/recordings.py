@@ -56,6 +56,7 @@ class Recordings:
         self._settings = settings
         self.prices = Prices.of(settings.prices)
         self._seen: dict[str, str] = {}
+        self._known_secrets: Secrets | None = None
         self._folders: dict[Any, tuple[Path, str]] = {}
         self._interception: Interception | None = None
         self._journal: Journal | None = None
@@ -89,9 +90,10 @@ class Recordings:
 
     def _secrets(self) -> Secrets:
         """Those of now, and those that were set before: an application may load its keys in the middle of a test."""
-        if self._settings.asks or not self._seen:
+        if self._settings.asks or self._known_secrets is None:
             self._seen.update(os.environ)
-        return Secrets.of(self._seen)
+            self._known_secrets = Secrets.of(self._seen)
+        return self._known_secrets
 
     def recover(self) -> list[str]:
         """Put what a killed recording run left behind into the cassettes; what there is to say about it."""
@@ -117,7 +119,7 @@ class Recordings:
             shown=f"{shown}/{name}",
             owner=item.nodeid,
             slot=str(draw.sample),
-            normalize=self._normalizer(item.ihook),
+            normalize=self._normalizer(item),
             keeps_errors=draw.suite.record_errors,
             replays_only=replays_only,
             is_ahead=is_ahead,
@@ -131,12 +133,14 @@ class Recordings:
             path,
             shown=_shown(path, self._settings.root),
             owner=f"fixture {path.stem}",
-            normalize=self._normalizer(request.node.ihook),
+            normalize=self._normalizer(request.node),
         )
 
-    def _normalizer(self, hooks: Any) -> Callable[[dict[str, Any]], None] | None:
+    def _normalizer(self, node: Any) -> Callable[[dict[str, Any]], None] | None:
         """The project's hook, if it has one: asking for it costs each request a copy."""
-        hook = hooks.pytest_llm_normalize
+        if not self._config.hook.pytest_llm_normalize.get_hookimpls():  # nowhere, so not for this node either
+            return None
+        hook = node.ihook.pytest_llm_normalize
         return functools.partial(_normalize, hook) if hook.get_hookimpls() else None
 
     def begin(self, recorder: Recorder, role: CallRole) -> None:

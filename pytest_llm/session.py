@@ -28,6 +28,7 @@ from pytest_llm.collection import (
 from pytest_llm.errors import CassetteMiss, EndpointError, LlmError
 from pytest_llm.forecast import FORECAST, forecast
 from pytest_llm.gating import Gating
+from pytest_llm.heard import AT_HAND
 from pytest_llm.hookspecs import FIXTURES_ATTRIBUTE, REPORT_ATTRIBUTE, SKIPPED_ATTRIBUTE
 from pytest_llm.items import OPEN, OpenItem, properties_of
 from pytest_llm.mistakes import our_error, user_line
@@ -35,7 +36,7 @@ from pytest_llm.options import settings_of
 from pytest_llm.prompts import Case, Prompt
 from pytest_llm.recordings import Recordings
 from pytest_llm.reports import failure_text, forecast_lines, visible
-from pytest_llm.results import CONFIRMATIONS, Outcome
+from pytest_llm.results import CONFIRMATIONS, Outcome, result_line
 from pytest_llm.scope import COLLECTED, WORKER_OUTPUT, Collected
 from pytest_llm.settings import Settings
 from pytest_llm.wide_fixtures import WideFixtures
@@ -321,7 +322,11 @@ class Session:
             judged = report.failed and report.when == "call" and said is None and not item.config.option.runxfail
             if judged and (reason := self._gating.excuse(result)):
                 report.outcome, report.wasxfail = "skipped", reason
-            setattr(report, REPORT_ATTRIBUTE, self._recordings.scrub(json.dumps(result.json)))
+            line = result_line(result)
+            told = self._recordings.scrub(line)
+            if told == line:
+                self.config.stash[AT_HAND] = line, result
+            setattr(report, REPORT_ATTRIBUTE, told)
             item.user_properties.extend(properties_of(result))  # JUnit takes them from the report of the teardown
         return report
 

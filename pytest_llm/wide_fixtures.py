@@ -6,7 +6,7 @@ Which item needs such a fixture first is chance (`-k`, `-n`, random order), so n
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import pytest
@@ -42,12 +42,16 @@ class WideFixtures:
         chain, names = set(item.listchain()), getattr(item, "fixturenames", ())
         return [one for (name, node), one in self._recorders.items() if name in names and node in chain]
 
-    @contextmanager
-    def set_up(self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> Iterator[None]:
+    def set_up(
+        self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+    ) -> AbstractContextManager[None]:
         """Record what a fixture asks while it is set up, and see to its teardown."""
         if fixturedef.scope == "function" or not self._is_ours(fixturedef):
-            yield
-            return
+            return nullcontext()
+        return self._recorded(fixturedef, request)
+
+    @contextmanager
+    def _recorded(self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> Iterator[None]:
         recorder = self._recordings.of_fixture(fixturedef, request)
         self._recordings.begin(recorder, "fixture")
         try:

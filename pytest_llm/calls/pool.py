@@ -119,8 +119,9 @@ class Pool:
     def resume(self) -> None:
         """Go on."""
         with self._lock:
-            self._is_paused = False
-            self._work.notify_all()
+            if self._is_paused:
+                self._is_paused = False
+                self._work.notify_all()
 
     def close(self, within: float) -> None:
         """Begin nothing new, and wait so many seconds for what is in flight."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
@@ -54,6 +54,8 @@ class Usage:
     @classmethod
     def sum(cls, parts: Sequence[Usage]) -> Usage:
         """The sum, field by field; a field that any part does not know is unknown."""
+        if len(parts) == 1:  # as nearly always
+            return parts[0]
         return cls(**{field.name: add_known([getattr(part, field.name) for part in parts]) for field in fields(cls)})
 
 
@@ -172,8 +174,7 @@ def read_reply(
     does not occur, all of the text is the answer. `cost` counts where the reply does not tell one.
     """
     data = data if isinstance(data, Mapping) else {}
-    parts = {"chat": _chat_parts, "responses": _responses_parts, "messages": _messages_parts}[api]
-    text, reasoning, refusal, calls, finish = parts(data)
+    text, reasoning, refusal, calls, finish = _PARTS[api](data)
     answer, told = text, told_cost(data)
     if answer_after is not None and answer_after in text:
         before, _, after = text.rpartition(answer_after)
@@ -192,6 +193,12 @@ def read_reply(
         messages=(*sent, reply),
         raw=data,
     )
+
+
+def said_in(api: ReplyApi, data: JSON) -> tuple[str, str | None, tuple[ToolCall, ...]]:
+    """The text, the reasoning and the tool calls in an endpoint's JSON, without all else that `read_reply` reads."""
+    text, reasoning, _, calls, _ = _PARTS[api](data)
+    return text, reasoning, tuple(map(_tool_call, calls))
 
 
 _Parts = tuple[str, str | None, str | None, tuple[JSON, ...], str | None]
@@ -278,6 +285,13 @@ def call_of_block(block: Mapping[str, JSON]) -> JSON:
     written = block.get("input")
     arguments = written if isinstance(written, str) else json.dumps(written, ensure_ascii=False)
     return {"id": block.get("id"), "type": "function", "function": {"name": block.get("name"), "arguments": arguments}}
+
+
+_PARTS: Mapping[ReplyApi, Callable[[Mapping[str, JSON]], _Parts]] = {
+    "chat": _chat_parts,
+    "responses": _responses_parts,
+    "messages": _messages_parts,
+}
 
 
 def _joined(parts: Sequence[JSON], kind: str, field: str) -> str | None:

@@ -19,7 +19,7 @@ import hashlib
 import json
 import re
 import struct
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 from pytest_llm.cassettes.places import Path, steps_of, value_at, with_value
@@ -84,19 +84,21 @@ def put_back(stored: Mapping[str, JSON], fetch: Fetch) -> Mapping[str, JSON]:
     if "json" not in stored:
         return stored
     tree = stored["json"]
-    for path, value in _all_restored(stored, fetch):
-        if value_at(tree, path) is not None:
-            raise ValueError(f"{pointer(path)} is not empty")
-        tree = with_value(tree, path, value)
+    if "noise" in stored:
+        noise = json.loads(stored["noise"])
+        for key in noise:
+            _check_empty(tree, (key,))
+        tree = {**tree, **noise}
+    for item in stored.get("aside", ()):
+        path = steps_of(item["at"])
+        _check_empty(tree, path)
+        tree = with_value(tree, path, _restored(item, fetch))
     return {"json": tree}
 
 
-def _all_restored(stored: Mapping[str, JSON], fetch: Fetch) -> Iterator[tuple[Path, JSON]]:
-    """What is set aside of a JSON reply, with its places."""
-    for key, value in json.loads(stored.get("noise", "{}")).items():
-        yield (key,), value
-    for item in stored.get("aside", ()):
-        yield steps_of(item["at"]), _restored(item, fetch)
+def _check_empty(tree: JSON, path: Path) -> None:
+    if value_at(tree, path) is not None:
+        raise ValueError(f"{pointer(path)} is not empty")
 
 
 def _whole(kind: str, content: bytes, stem: str) -> tuple[dict[str, JSON], dict[str, bytes]]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pytest_llm.calls import Message, Prices, Response, Usage, api_of, messages_of, read_reply, whole_reply
+from pytest_llm.calls import Message, Prices, Response, Usage, api_of, messages_of, read_reply, said_in, whole_reply
 from pytest_llm.cassettes import streams
 from pytest_llm.cassettes.document import StoredReply, content_of
+from pytest_llm.cassettes.identity import canonical
 from pytest_llm.cassettes.recorder import CallRole, Exchange
 from pytest_llm.schemas import JSON
 
@@ -97,8 +97,8 @@ def _said(reply: StoredReply) -> object:
     api = api_of(data)
     if api is None:
         return reply.status, reply.body
-    read = read_reply(api, data)
-    return reply.status, read.text, read.reasoning, [(one.name, one.arguments_text) for one in read.tool_calls]
+    text, reasoning, calls = said_in(api, data)
+    return reply.status, text, reasoning, [(one.name, one.arguments_text) for one in calls]
 
 
 def requests_digest(exchanges: Sequence[Exchange], policies: Iterable[str] = ()) -> str:
@@ -131,8 +131,7 @@ def _place(exchange: Exchange) -> tuple[str, str, int]:
 
 
 def _digest(value: object) -> str:
-    text = json.dumps(value, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return hashlib.sha256(canonical(value).encode()).hexdigest()[:16]
 
 
 def is_single_draw(exchanges: Sequence[Exchange]) -> bool:

@@ -227,8 +227,11 @@ def _dumper() -> Any:
     return Dumper
 
 
-def body_of(content: bytes, content_type: str) -> dict[str, JSON]:
-    """A reply's content as it is stored: a JSON tree, a stream or text where that reads back exactly, else base64."""
+def body_of(content: bytes, content_type: str, *, is_stored: bool = True) -> dict[str, JSON]:
+    """A reply's content as it is stored: a JSON tree, a stream or text where that reads back exactly, else base64.
+
+    Not `is_stored`, it is not tried whether a file would hold it.
+    """
     try:
         text = content.decode()
     except UnicodeDecodeError:
@@ -238,7 +241,7 @@ def body_of(content: bytes, content_type: str) -> dict[str, JSON]:
             tree, _ = load_json(text, "strict")
         except ValueError:
             return {"text": text}
-        if _reads_back(set_aside({"json": tree}, "")[0]):
+        if not is_stored or _reads_back(set_aside({"json": tree}, "")[0]):
             return {"json": tree}
     if "event-stream" in content_type:
         items = streams.packed(text)

@@ -156,9 +156,9 @@ def identity_of(record: RequestRecord) -> str:
     >>> identity_of({"a": 1, "b": [2.0]}) == identity_of({"b": [2], "a": 1.0})
     True
     """
-    text = _canonical(record)
-    if _INTEGRAL_FLOAT.search(text):
-        text = _canonical(_with_plain_numbers(record))
+    text = canonical(record)
+    if (".0" in text or "e+" in text) and _INTEGRAL_FLOAT.search(text):
+        text = canonical(_with_plain_numbers(record))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -166,8 +166,12 @@ def identity_of(record: RequestRecord) -> str:
 _INTEGRAL_FLOAT = re.compile(r"\d\.0|\de\+")
 
 
-def _canonical(value: JSON) -> str:
-    return json.dumps(value, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+def canonical(value: JSON) -> str:
+    """A value as the JSON text that digests are made of."""
+    return _ENCODER.encode(value)
+
+
+_ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=True, separators=(",", ":"))
 
 
 def _with_plain_numbers(value: JSON) -> JSON:

@@ -12,16 +12,20 @@ from __future__ import annotations
 import functools
 import math
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
 
 from pytest_llm.schemas import JSON
 
-_KEY = re.compile(r"([A-Za-z_][A-Za-z0-9_.-]*):(?: (.*))?\Z")
+_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*\Z")
 _INTEGER = re.compile(r"(?:0|-?[1-9][0-9]*)\Z")
 _FLOAT = re.compile(r"-?[0-9]+\.[0-9]+(?:e[+-][0-9]+)?\Z")
-_WORDS: Mapping[str, JSON] = {"null": None, "true": True, "false": False}
+_WORDS: Mapping[str, bool | None] = {"null": None, "true": True, "false": False}
+_EMPTY: Mapping[str, Callable[[], JSON]] = {"[]": list, "{}": dict}
+_Scalar: TypeAlias = str | int | float | bool | None
+LONGEST_SHORT = 48
 # Line breaks of other alphabets, tabs, control characters: YAML has rules of its own for them.
+_PLAIN_ASCII = bytes([*b"\n", *range(0x20, 0x7F)])
 _FOREIGN = re.compile("[^\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 LONGEST_WORD = len("false")
 _INDICATORS = frozenset('"&*!|>%@`#{[?,]}')
@@ -37,7 +41,7 @@ class _Unusual(ValueError):
 
 def read_plain(text: str) -> list[JSON] | None:
     """The documents of a text; None where it is not certain that YAML would read the same."""
-    if _FOREIGN.search(text) or not text.endswith("\n"):
+    if _has_foreign(text) or not text.endswith("\n"):
         return None
     documents = []
     try:
@@ -50,6 +54,12 @@ def read_plain(text: str) -> list[JSON] | None:
     except (ValueError, IndexError, RecursionError):  # ValueError: also of a number with thousands of digits
         return None
     return documents
+
+
+def _has_foreign(text: str) -> bool:
+    if text.isascii():  # as nearly all are; then this is several times as fast
+        return bool(text.encode().translate(None, _PLAIN_ASCII))
+    return _FOREIGN.search(text) is not None
 
 
 def _node(lines: list[str], at: int, indent: int) -> tuple[JSON, int]:
@@ -65,7 +75,7 @@ def _list(lines: list[str], at: int, indent: int) -> tuple[JSON, int]:
     dash, inner, items = f"{' ' * indent}- ", " " * (indent + 2), []
     while at < len(lines) and lines[at].startswith(dash):
         rest = lines[at][indent + 2 :]
-        if _KEY.match(rest) or rest.startswith("- "):
+        if rest.startswith("- ") or _entry(rest) is not None:
             lines[at] = inner + rest  # the item's first line, as if it stood on a line of its own
             item, at = _node(lines, at, indent + 2)
         else:
@@ -78,15 +88,18 @@ def _mapping(lines: list[str], at: int, indent: int) -> tuple[JSON, int]:
     pad = " " * indent
     found: dict[str, JSON] = {}
     while at < len(lines) and lines[at].startswith(pad):
-        match = _KEY.match(lines[at], indent)
-        if match is None:
+        text = lines[at][indent:]
+        entry = _short_entry(text) if len(text) <= LONGEST_SHORT else _entry(text)
+        if entry is None:
             if found and lines[at].startswith("- ", indent):  # the next item of the list around this mapping
                 break
             raise _Unusual
-        key, rest = match.groups()
-        if key in found or _is_not_text(key):
+        key, rest, scalar = entry
+        if key in found:
             raise _Unusual
-        if rest is not None:
+        if rest == "":
+            found[key], at = scalar, at + 1
+        elif rest is not None:
             found[key], at = _value(lines, at, indent, rest)
         elif lines[at + 1].startswith(f"{pad}- "):
             found[key], at = _list(lines, at + 1, indent)
@@ -97,8 +110,29 @@ def _mapping(lines: list[str], at: int, indent: int) -> tuple[JSON, int]:
     return found, at
 
 
+def _entry(text: str) -> tuple[str, str | None, _Scalar] | None:
+    """A key; what is left to read of its line, None where its value begins on the next one; else the value.
+
+    None for what does not begin with a key.
+    """
+    key, colon, rest = text.partition(":")
+    if not colon or rest[:1] not in ("", " ") or not _KEY.match(key) or _is_not_text(key):
+        return None
+    if not rest:
+        return key, None, None
+    value = rest[1:]
+    return (key, value, None) if value[0] == "|" or value in _EMPTY else (key, "", _scalar(value))
+
+
+@functools.lru_cache(maxsize=4096)  # in a suite they recur: method: POST, refusal: null
+def _short_entry(text: str) -> tuple[str, str | None, _Scalar] | None:
+    return _entry(text)
+
+
 def _value(lines: list[str], at: int, indent: int, text: str) -> tuple[JSON, int]:
-    return _block(lines, at, indent + 2, text) if text[0] == "|" else (_scalar(text), at + 1)
+    if text[0] == "|":
+        return _block(lines, at, indent + 2, text)
+    return _EMPTY[text]() if text in _EMPTY else _scalar(text), at + 1
 
 
 def _block(lines: list[str], at: int, indent: int, head: str) -> tuple[str, int]:
@@ -113,9 +147,7 @@ def _block(lines: list[str], at: int, indent: int, head: str) -> tuple[str, int]
     return "\n".join(text) + ("\n" if head == "|" else ""), at
 
 
-def _scalar(text: str) -> JSON:
-    if text in ("[]", "{}"):
-        return [] if text == "[]" else {}
+def _scalar(text: str) -> _Scalar:
     first = text[0]
     if first == "'":
         body = text[1:-1].replace("''", "\0")
@@ -129,7 +161,7 @@ def _scalar(text: str) -> JSON:
     return plain_scalar(text)
 
 
-def plain_scalar(text: str) -> JSON:
+def plain_scalar(text: str) -> _Scalar:
     """The value of a scalar without quotes. Raises ValueError where YAML sees what JSON lacks or spells otherwise."""
     if text in _WORDS:
         return _WORDS[text]

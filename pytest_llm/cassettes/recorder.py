@@ -290,7 +290,8 @@ class Recorder:
         if "location" in kept:
             kept["location"] = without_secrets(kept["location"])
         secrets = self._desk.secrets()
-        body = secrets.scrub_json(body_of(content, kept.get("content-type", "")))
+        is_stored = self.mode in ("record", "rerecord")
+        body = secrets.scrub_json(body_of(content, kept.get("content-type", ""), is_stored=is_stored))
         latency_ms = None if ticket.started is None else round((time.monotonic() - ticket.started) * 1000)
         with self._lock:
             if status >= 400 and not self._keeps_errors:
@@ -316,7 +317,7 @@ class Recorder:
                 identity=ticket.identity,
                 request=ticket.request,
                 reply=reply,
-                source="recorded" if self.mode in ("record", "rerecord") else "asked",
+                source="recorded" if is_stored else "asked",
                 role=ticket.role,
                 recorded=self._recorded(*ticket.key, number) if self.mode == "verify" else None,
                 at=ticket.at,

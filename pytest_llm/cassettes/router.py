@@ -15,6 +15,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import PurePath
 
+from pytest_llm.calls.pool import NAME as POOL
 from pytest_llm.cassettes.hosts import Hosts
 from pytest_llm.cassettes.recorder import CallRole, Recorder
 from pytest_llm.errors import CassetteMiss
@@ -94,10 +95,11 @@ class Router:
 
         One that waits for work, as in a pool, serves whoever asks next.
         """
-        if threading.active_count() == 1:
+        others = [one for one in threading.enumerate() if not one.name.startswith(POOL)]  # its threads say who asks
+        if len(others) == 1:
             return
         frames = sys._current_frames()  # noqa: SLF001 - documented, and a test notices when it goes
-        for thread in threading.enumerate():
+        for thread in others:
             frame = frames.get(thread.ident or 0)
             if frame is None or thread is threading.current_thread():
                 continue

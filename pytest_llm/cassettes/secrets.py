@@ -91,7 +91,10 @@ class Secrets:
         return self.pattern.sub(lambda found: f"<secret:{self.names[str(found.lastgroup)]}>", text)
 
     def _may_be_in(self, text: str) -> bool:
-        return any(beginning in text for beginning in self.beginnings)
+        for beginning in self.beginnings:  # noqa: SIM110 - `any` takes twice as long, for every item of a run
+            if beginning in text:
+                return True
+        return False
 
     def scrub_json(self, value: JSON) -> JSON:
         """The JSON value with every text in it scrubbed."""

@@ -6,7 +6,7 @@ import contextlib
 import glob
 import os
 import tempfile
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TypeAlias
@@ -160,14 +160,14 @@ def _put(path: Path, entries: list[Entry], files: Mapping[str, bytes]) -> None:
             old.unlink(missing_ok=True)
 
 
-def replace(path: Path, content: bytes) -> None:
-    """Write a file so that at any moment either the old or the new content is there. Raises LlmError."""
+def replace(path: Path, content: bytes | Iterable[bytes]) -> None:
+    """Write a file, whole or in parts, so that at any moment the old or the new content is there. Raises LlmError."""
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
         with os.fdopen(handle, "wb") as file:
-            file.write(content)
+            file.writelines([content] if isinstance(content, bytes) else content)
             file.flush()
             os.fsync(file.fileno())
         mask = os.umask(0)

@@ -75,7 +75,8 @@ def plain(value: object) -> JSON:
         return {_key(name): plain(inner) for name, inner in value.items()}
     if isinstance(value, (list, tuple)):
         return [plain(inner) for inner in value]
-    if is_dataclass(value) and not isinstance(value, type) and not hasattr(value, "__pydantic_serializer__"):
+    # The serializer first: a class of pydantic takes its time to say that it lacks what makes a dataclass.
+    if not hasattr(value, "__pydantic_serializer__") and is_dataclass(value) and not isinstance(value, type):
         return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
     from pydantic_core import to_jsonable_python
 

@@ -135,13 +135,26 @@ class SuiteSummary:
 
 def write_run(run: Run) -> str:
     """The text of a run file: a header, then a line a result."""
+    return "".join([head_line(run), *map(result_line, run.results)])
+
+
+def head_line(run: Run) -> str:
+    """The first line of a run file."""
     head: dict[str, JSON] = {"version": VERSION, "mode": run.mode, "results": len(run.results), "scope": run.scope.json}
     for name, group in (("fixtures", run.fixtures), ("suites", run.records), ("verdicts", run.verdicts)):
         if group:
             head[name] = [one.json for one in group]
-    lines = [head, *(result.json for result in run.results)]
+    return _line(head)
+
+
+def result_line(result: Result) -> str:
+    """The line of a result in a run file."""
+    return _line(result.json)
+
+
+def _line(value: JSON) -> str:
     # ASCII, so that a lone surrogate in an output can be written, and no line ends early.
-    return "".join(json.dumps(line, ensure_ascii=True) + "\n" for line in lines)
+    return json.dumps(value, ensure_ascii=True) + "\n"
 
 
 def read_run(text: str, where: str = "") -> Run:
