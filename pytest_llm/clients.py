@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_llm.errors import EndpointError
 from pytest_llm.prompts import Prompt
 from pytest_llm.settings import Settings
 
@@ -33,6 +34,13 @@ class Clients:
 
         base_url, variable = (prompt.base_url, prompt.api_key_env) if prompt is not None else (None, None)
         return Endpoint.of(base_url, variable, self._settings.base_url, environment)
+
+    def address(self, prompt: Prompt | None) -> str | None:
+        """Where a prompt is asked; None where what is said of it is no address, which stops nobody but who asks."""
+        try:
+            return self.endpoint(prompt).address
+        except EndpointError:
+            return None
 
     def can_ask(self, prompt: Prompt) -> bool:
         """Whether there is a key, or a client of the project's own."""

@@ -130,7 +130,11 @@ class CassetteMiss(BaseException):
         super().__init__(message)
         #: "no cassette", "missing", "stale", "exhausted"; "blocked": by nobody who may ask; "budget": spent.
         self.kind = kind
-        #: One line that says what changed; "" unless stale.
+        #: One line: of a stale recording what changed, of a budget what was spent of which; "" of any other.
         self.heading = heading
         #: What differs from the nearest recorded request; equal for all cases that one change made stale.
         self.change = change
+
+
+class NoRoomYet(CassetteMiss):
+    """What is left of the budget is taken by requests in flight; it may be free when they are answered."""

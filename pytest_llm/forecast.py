@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import pytest
 
 from pytest_llm.calls import Request
 from pytest_llm.cassettes import Recorder, facts_of, model_record
+from pytest_llm.clients import Clients
 from pytest_llm.collection import DRAW, Draw
 from pytest_llm.errors import LlmError
 from pytest_llm.prompts import run
@@ -17,7 +19,7 @@ from pytest_llm.reports import Forecast
 FORECAST: pytest.StashKey[list[Forecast]] = pytest.StashKey()
 
 
-def forecast(items: Iterable[pytest.Item], recordings: Recordings) -> list[Forecast]:
+def forecast(items: Iterable[pytest.Item], recordings: Recordings, clients: Clients) -> list[Forecast]:
     """What a recording run of these items would ask, by suite."""
     found: dict[str, Forecast] = {}
     for item in items:
@@ -27,17 +29,18 @@ def forecast(items: Iterable[pytest.Item], recordings: Recordings) -> list[Forec
         suite = found.setdefault(draw.suite.name, Forecast(suite=draw.suite.name))
         suite.items += 1
         try:
-            _add(suite, item, draw, recordings)
+            _add(suite, item, draw, recordings, clients)
         except LlmError as error:
             suite.problems.append(f"{item.nodeid}: {error}")
     return list(found.values())
 
 
-def _add(suite: Forecast, item: pytest.Function, draw: Draw, recordings: Recordings) -> None:
+def _add(suite: Forecast, item: pytest.Function, draw: Draw, recordings: Recordings, clients: Clients) -> None:
     recorder = recordings.of_item(item, draw)
-    facts = [facts_of(one, recordings.prices) for one in recorder.stored()]
+    at = None if draw.prompt is None else clients.address(draw.prompt)
+    facts = [facts_of(replace(one, at=at), recordings.prices) for one in recorder.stored()]
     suite.tokens += [usage.total_tokens for _, usage, _, _ in facts if usage.total_tokens is not None]
-    suite.usd += [usd for _, _, _, usd in facts if usd is not None]
+    suite.usd += [usd for _, _, _, usd in facts]
     if draw.prompt is not None and "llm_response" in item.fixturenames:
         suite.requests += _requests(draw, recorder)
     else:

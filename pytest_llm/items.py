@@ -151,11 +151,15 @@ class OpenItem:
         """The response of the prompt to the case; with `send`, to the replies that it gives."""
         if send is None:
             self.reach()
-        response = run(self.conversation(), send or self.send)
-        told = response.cost  # by the provider itself
-        price = self.prices.cost(response.model, response.usage) if told is None else told
-        self.response, self.responded = response if price is None else replace(response, cost=price), True
+        send = send or self.send
+        self.response = run(self.conversation(), lambda request: self.priced(send(request), self.prompt))
+        self.responded = True
         return self.response
+
+    def priced(self, reply: Reply, prompt: Prompt) -> Reply:
+        """A reply with what it costs at the prompt's endpoint."""
+        cost = self.prices.cost_of(reply.data, self.wire.clients.address(prompt))
+        return reply if cost is None else replace(reply, cost=cost)
 
     def conversation(self, *, is_validated: bool = True) -> Generator[Request, Reply, Response]:
         """What the prompt asks for the case, and what becomes of the replies."""
@@ -173,7 +177,8 @@ class OpenItem:
     def _sent(self, prompt: Prompt | None, request: Request, role: CallRole) -> Reply:
         record = model_record(request.endpoint, request.body)
         if self.recorder.mode == "replay" or self.recorder.knows(record):
-            return stored_reply(self.recorder.take(record, role).reply, self.recorder.shown)
+            at = self.wire.clients.address(prompt)
+            return stored_reply(self.recorder.take(record, role, at=at).reply, self.recorder.shown)
         return self.wire.send(self.client_of(prompt), request, self.recorder, role=role)
 
     def client_of(self, prompt: Prompt | None) -> OpenAI:

@@ -110,7 +110,10 @@ _INI_KEYS: dict[str, tuple[str, Any]] = {
     "llm_set": ("KEY=VALUE lines, as --llm-set", "linelist"),
     "llm_ignore_hosts": ("patterns of hosts (or host:port) whose HTTP exchanges pass unrecorded", "args"),
     "llm_record_hosts": ("patterns of loopback hosts (or host:port) whose exchanges are recorded", "args"),
-    "llm_prices": ("lines MODEL = PROMPT COMPLETION, in US dollars per million tokens", "linelist"),
+    "llm_prices": (
+        "lines MODEL [TIER] = PROMPT COMPLETION [CACHED [WRITTEN]], in US dollars per million tokens",
+        "linelist",
+    ),
     "llm_baseline": ("check or off, as --llm-baseline", "string"),
     "llm_baseline_ref": ("as --llm-baseline-ref", "string"),
     "llm_gate_strict": ("true: INCONCLUSIVE fails the run", "string"),

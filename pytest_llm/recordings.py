@@ -18,14 +18,11 @@ from pytest_llm.cassettes import (
     Budget,
     CallRole,
     Desk,
-    Exchange,
     Hosts,
     Recorder,
     Router,
     Secrets,
     Shelf,
-    facts_of,
-    model_endpoint,
 )
 from pytest_llm.collection import Draw, cassette_folder, cassette_name, fixture_cassette
 from pytest_llm.errors import NormalizeError
@@ -73,19 +70,19 @@ class Recordings:
             journal=self._opened_journal,
             shelf=Shelf(),
             reserve=budget.reserve if budget else None,
-            spent=functools.partial(self._spent, budget) if budget else None,
         )
 
     def _budget(self) -> Budget | None:
         if self._settings.budget == Limits() or self._settings.dry_run:
             return None
         worker = getattr(self._config, "workerinput", {})
-        return Budget(self._settings.budget, self._settings.state, worker.get("testrunuid") or uuid.uuid4().hex)
-
-    def _spent(self, budget: Budget, exchange: Exchange) -> None:
-        if model_endpoint(str(exchange.request["url"])) is not None:
-            _, usage, _, usd = facts_of(exchange, self.prices)
-            budget.count(usage, usd)
+        return Budget(
+            self._settings.budget,
+            self.prices,
+            self._settings.state,
+            run=worker.get("testrunuid") or uuid.uuid4().hex,
+            said=f"--llm-budget {self._config.option.llm_budget}",
+        )
 
     def scrub(self, text: str) -> str:
         """The text, which may be JSON, without the secrets of this process."""

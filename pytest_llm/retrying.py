@@ -157,7 +157,6 @@ class Retry:
             budget=plan.budget,
             sample=opened.draw.sample,
             score=None if plan.score is None else self._score(plan.score, known),
-            price=opened.prices.cost,
         )
         return _Job(opened, task, plan)
 
@@ -227,7 +226,8 @@ class _Job:
             return answer
         with self._noting(slot):
             wire, recorder, client = self.opened.wire, self.opened.recorder, self.opened.client_of(self.task.prompt)
-            return wire.send(client, request, recorder, arm=slot, within=self._left), False
+            reply = wire.send(client, request, recorder, arm=slot, within=self._left)
+            return self.opened.priced(reply, self.task.prompt), False
 
     @contextlib.asynccontextmanager
     async def sender(self) -> AsyncIterator[AsyncSend]:
@@ -242,7 +242,8 @@ class _Job:
                 if not clients:
                     clients.append(await stack.enter_async_context(wire.clients.lent(self.task.prompt)))
                 with self._noting(slot):
-                    return await wire.asend(clients[0], request, recorder, arm=slot, within=self._left), False
+                    reply = await wire.asend(clients[0], request, recorder, arm=slot, within=self._left)
+                    return self.opened.priced(reply, self.task.prompt), False
 
             yield answer
 
@@ -250,9 +251,11 @@ class _Job:
         recorder, record = self.opened.recorder, model_record(request.endpoint, request.body)
         if recorder.mode != "replay" and not recorder.knows(record, slot):
             return None
+        at = self.opened.wire.clients.address(self.task.prompt)
         with self._noting(slot):
-            ticket = recorder.take(record, arm=slot)
-            return stored_reply(ticket.reply, recorder.shown), ticket.replayed
+            ticket = recorder.take(record, arm=slot, at=at)
+            reply = stored_reply(ticket.reply, recorder.shown)
+            return self.opened.priced(reply, self.task.prompt), ticket.replayed
 
     @contextlib.contextmanager
     def _noting(self, slot: str) -> Iterator[None]:

@@ -373,7 +373,7 @@ class Session:
         Returns whether no test is to be run.
         """
         if self.settings.dry_run:
-            self.config.stash[FORECAST] = forecast(session.items, self._recordings)
+            self.config.stash[FORECAST] = forecast(session.items, self._recordings, self._wire.clients)
             return True
         if self.settings.asks:
             from pytest_llm.ahead import Ahead

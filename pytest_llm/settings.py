@@ -75,7 +75,7 @@ class Settings:
     #: Patterns of hosts, or host:port, whose exchanges pass unrecorded; and of loopback hosts whose are recorded.
     ignore_hosts: tuple[str, ...] = ()
     record_hosts: tuple[str, ...] = ()
-    #: Lines "MODEL = PROMPT COMPLETION", in US dollars per million tokens.
+    #: Lines "MODEL [TIER] = PROMPT COMPLETION [CACHED [WRITTEN]]", in US dollars per million tokens.
     prices: tuple[str, ...] = ()
     #: Of the budget of a correction, what the ini file says: attempts, tokens, cost, deadline.
     retry: Mapping[str, float] = field(default_factory=dict)

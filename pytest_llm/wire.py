@@ -15,9 +15,9 @@ import pytest
 
 from pytest_llm.calls import Request
 from pytest_llm.calls.pool import Job, Pool, Turn
-from pytest_llm.cassettes import CallRole, Recorder, model_record, unrecorded
+from pytest_llm.cassettes import COME_AGAIN_S, CallRole, Recorder, calling, model_record, unrecorded
 from pytest_llm.clients import Clients
-from pytest_llm.errors import CallFailed
+from pytest_llm.errors import CallFailed, NoRoomYet
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI, OpenAI
@@ -70,7 +70,11 @@ class Wire:
 
         def post(client: OpenAI, request: Request, options: Mapping[str, Any]) -> Any:
             self.pool.breaker(host).check()
-            with self.pool.turn(host) as turn, _kept(recorder, request, role, arm, turn) as answer:
+            with (
+                self.pool.turn(host) as turn,
+                calling(in_loop=False),
+                _kept(recorder, request, role, arm, turn, at=str(client.base_url)) as answer,
+            ):
                 answer(http := posted(client, request, options))
             return http
 
@@ -87,16 +91,24 @@ class Wire:
         within: float | None = None,
     ) -> Reply:
         """As `send`, without blocking."""
+        import anyio
+
         from pytest_llm.calls.transport import asend, posted
 
         host = host_of(client)
 
         async def post(client: AsyncOpenAI, request: Request, options: Mapping[str, Any]) -> Any:
-            self.pool.breaker(host).check()
-            async with self.pool.aturn(host) as turn:
-                with _kept(recorder, request, "subject", arm, turn) as answer:
-                    answer(http := await posted(client, request, options))
-            return http
+            while True:
+                self.pool.breaker(host).check()
+                try:
+                    async with self.pool.aturn(host) as turn:
+                        at = str(client.base_url)
+                        kept = _kept(recorder, request, "subject", arm, turn, at=at)
+                        with calling(in_loop=True), kept as answer:
+                            answer(http := await posted(client, request, options))
+                    return http
+                except NoRoomYet:
+                    await anyio.sleep(COME_AGAIN_S)
 
         with self._counted(host, request, recorder, arm):
             return await asend(client, request, within=within, by=post)
@@ -120,13 +132,13 @@ def host_of(client: Any) -> str:
 
 
 @contextlib.contextmanager
-def _kept(recorder: Recorder, request: Request, role: CallRole, arm: str, turn: Turn) -> Iterator[Any]:
+def _kept(recorder: Recorder, request: Request, role: CallRole, arm: str, turn: Turn, *, at: str) -> Iterator[Any]:
     """Record one try, and say what it tells of the host's pace."""
     import openai
 
     from pytest_llm.calls.transport import is_refusal, retry_after
 
-    ticket: Ticket = recorder.take(model_record(request.endpoint, request.body), role, arm)
+    ticket: Ticket = recorder.take(model_record(request.endpoint, request.body), role, arm, at)
 
     def answer(http: Any) -> None:
         turn.outcome = "replied"

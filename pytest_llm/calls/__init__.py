@@ -2,14 +2,16 @@
 
 from pytest_llm.calls.conversation import messages_of
 from pytest_llm.calls.message import Message, Role
-from pytest_llm.calls.price import Prices
+from pytest_llm.calls.price import EXTRA, Charge, Prices, has_library, terms_of
 from pytest_llm.calls.request import ENDPOINTS, Api, Request
 from pytest_llm.calls.response import ReplyApi, Response, ToolCall, Usage, add_known, api_of, read_reply, said_in
 from pytest_llm.calls.streamed import whole_reply
 
 __all__ = [
     "ENDPOINTS",
+    "EXTRA",
     "Api",
+    "Charge",
     "Message",
     "Prices",
     "ReplyApi",
@@ -20,8 +22,10 @@ __all__ = [
     "Usage",
     "add_known",
     "api_of",
+    "has_library",
     "messages_of",
     "read_reply",
     "said_in",
+    "terms_of",
     "whole_reply",
 ]

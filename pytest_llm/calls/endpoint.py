@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 KEY_VARIABLE = "OPENAI_API_KEY"
 ADDRESS_VARIABLE = "OPENAI_BASE_URL"
+OPENAI = "https://api.openai.com/v1"
 NO_KEY = "none"
 """Sent to a server on this machine where no key is set; the SDK cannot be constructed without one."""
 
@@ -59,6 +60,11 @@ class Endpoint:
     def has_key(self) -> bool:
         """Whether one of the variables is set, or none is needed."""
         return self.is_local or any(os.environ.get(name) for name in self.variables)
+
+    @property
+    def address(self) -> str:
+        """Where a client goes."""
+        return self.base_url or OPENAI
 
     @property
     def is_local(self) -> bool:

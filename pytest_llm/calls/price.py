@@ -1,68 +1,193 @@
-"""What a call costs, by a table that the project keeps: prices change, and cannot be guessed. PYTEST_DONT_REWRITE"""
+"""What a call costs: as the reply tells, by the project's table, by a price library; else unknown. PYTEST_DONT_REWRITE
+
+Never guessed: what neither the table nor the library prices costs None, not the standard price and not 0.
+"""
 
 from __future__ import annotations
 
+import functools
+import importlib.util
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from typing import Any
+from urllib.parse import urlsplit
 
+from pytest_llm.calls.endpoint import is_loopback
 from pytest_llm.calls.response import Usage, told_cost
 from pytest_llm.errors import OptionError
 from pytest_llm.schemas import JSON
 
 _PER = 1_000_000
+LIBRARY = "genai_prices"
+EXTRA = 'pip install "pytest-llm-evals[prices]"'
+
+_STANDARD: Mapping[str, frozenset[str]] = {
+    "service_tier": frozenset({"", "default", "standard", "on_demand"}),  # on_demand is Groq's word
+    "speed": frozenset({"", "standard"}),
+    "inference_geo": frozenset({"", "global", "not_available"}),
+}
+"""What a reply, or its usage, may say of its terms, with the words that leave the standard price as it is."""
+
+_HOSTED = ("web_search_call", "file_search_call", "code_interpreter_call", "image_generation_call")
+"""Tools of the Responses API that the provider runs, and charges for beside the tokens."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Charge:
+    """What a provider charges for: the tokens of one reply by kind, and its terms."""
+
+    model: str
+    #: All of the prompt, also what came from the provider's cache or went into it.
+    prompt: int
+    completion: int
+    cached: int = 0
+    #: All that went into the cache, also what stays there for an hour.
+    written: int = 0
+    written_1h: int = 0
+    #: What sets the price apart from the standard one, as {"service_tier": "flex"}.
+    terms: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, data: Mapping[str, JSON]) -> Charge | None:
+        """The charge for a reply; None where it does not tell its tokens, or has fees that tokens do not tell."""
+        usage = _mapping(data.get("usage"))
+        told, completion = Usage.of(usage), Usage.of(usage).completion_tokens
+        if completion is None and told.total_tokens is not None and told.total_tokens == told.prompt_tokens:
+            completion = 0  # embeddings
+        if told.prompt_tokens is None or completion is None or _has_more(data, usage):
+            return None
+        details = _mapping(usage.get("prompt_tokens_details") or usage.get("input_tokens_details"))
+        return cls(
+            model="" if data.get("model") is None else str(data["model"]),
+            prompt=told.prompt_tokens,
+            completion=completion,
+            cached=told.cached_tokens or 0,
+            written=_count(usage.get("cache_creation_input_tokens") or details.get("cache_write_tokens")),
+            written_1h=_count(_mapping(usage.get("cache_creation")).get("ephemeral_1h_input_tokens")),
+            terms=terms_of(data) | terms_of(usage),
+        )
+
+
+def terms_of(said: Mapping[str, JSON]) -> dict[str, str]:
+    """The terms in a reply, or in a request, that are not the standard ones.
+
+    >>> terms_of({"service_tier": "flex", "speed": "standard"})
+    {'service_tier': 'flex'}
+    """
+    found = {name: said.get(name) for name in _STANDARD}
+    return {name: str(value) for name, value in found.items() if str(value or "") not in _STANDARD[name]}
+
+
+def _has_more(data: Mapping[str, JSON], usage: Mapping[str, JSON]) -> bool:
+    """Whether a reply was charged for more than text: sound, or a tool that the provider ran."""
+    output = data.get("output")
+    hosted = any(_mapping(item).get("type") in _HOSTED for item in output) if isinstance(output, list) else False
+    kinds = [_mapping(usage.get(name)) for name in ("prompt_tokens_details", "completion_tokens_details")]
+    served = _mapping(usage.get("server_tool_use")).values()
+    return hosted or any(_count(kind.get("audio_tokens")) for kind in kinds) or any(map(_count, served))
+
+
+def _mapping(value: JSON) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _count(value: JSON) -> int:
+    return value if isinstance(value, int) else 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """A line of the table: US dollars per million tokens; None of what goes into the cache: not priced."""
+
+    #: A pattern of the model's name.
+    model: str
+    prompt: float
+    completion: float
+    cached: float
+    written: float | None = None
+    #: As the provider calls it; "" for the standard one.
+    tier: str = ""
+
+    def cost(self, charge: Charge) -> float | None:
+        """US dollars."""
+        fresh = charge.prompt - charge.cached - charge.written
+        if fresh < 0 or (charge.written and self.written is None):
+            return None
+        written = charge.written * (self.written or 0)
+        return (
+            fresh * self.prompt + charge.cached * self.cached + written + charge.completion * self.completion
+        ) / _PER
 
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """Prices by pattern of a model's name, in US dollars per million tokens; the first pattern that matches counts."""
+    """Prices by pattern of a model's name, in US dollars per million tokens; the first line that matches counts.
 
-    lines: tuple[tuple[str, float, float, float], ...] = ()
+    A model that no line matches is priced by the library genai-prices, where that is installed.
+    """
+
+    lines: tuple[Line, ...] = ()
 
     @classmethod
     def of(cls, lines: Iterable[str]) -> Prices:
-        """Prices from lines "MODEL = PROMPT COMPLETION [CACHED PROMPT]". Raises OptionError.
+        """Prices from lines "MODEL [TIER] = PROMPT COMPLETION [CACHED [WRITTEN]]". Raises OptionError.
 
-        >>> Prices.of(["gpt-x* = 0.10 0.40"]).lines
-        (('gpt-x*', 0.1, 0.4, 0.1),)
+        >>> Prices.of(["gpt-x* = 0.10 0.40"]).lines[0].cached
+        0.1
         """
-        return cls(tuple(_read(line) for line in lines))
+        return cls(tuple(map(_read, lines)))
 
-    def cost_of(self, data: JSON) -> float | None:
-        """US dollars of a reply: as it tells itself, else by its model and tokens."""
+    def cost_of(self, data: JSON, at: str | None = None) -> float | None:
+        """US dollars of a reply: as it tells itself, else by its model, tokens and terms.
+
+        `at` is the address that was asked, from which the library knows who sells; None where that is not known.
+        """
         if not isinstance(data, Mapping):
             return None
-        told, model = told_cost(data), data.get("model")
-        return told if told is not None else self.cost(str(model), Usage.of(data.get("usage")))
+        if (told := told_cost(data)) is not None:
+            return told
+        charge = Charge.of(data)
+        return None if charge is None else self.cost(charge, at)
 
-    def cost(self, model: str | None, usage: Usage) -> float | None:
-        """US dollars of one call; None where the model has no price or the provider did not tell its tokens."""
-        line = next((one for one in self.lines if fnmatchcase(model or "", one[0])), None)
-        completed = usage.completion_tokens
-        if completed is None and usage.total_tokens is not None and usage.total_tokens == usage.prompt_tokens:
-            completed = 0  # embeddings
-        if line is None or usage.prompt_tokens is None or completed is None:
+    def cost(self, charge: Charge, at: str | None = None) -> float | None:
+        """US dollars; None where the model, its provider or its terms have no price."""
+        lines = [line for line in self.lines if fnmatchcase(charge.model, line.model)]
+        if lines:  # the project knows better than a library, also what it leaves open
+            tier = " ".join(charge.terms.values())
+            line = next((one for one in lines if one.tier == tier), None)
+            return None if line is None else line.cost(charge)
+        if not charge.model or is_loopback(urlsplit(at or "").hostname or "") or not has_library():
             return None
-        _, prompt, completion, cached = line
-        from_cache = usage.cached_tokens or 0
-        fresh = usage.prompt_tokens - from_cache
-        return (fresh * prompt + from_cache * cached + completed * completion) / _PER
+        from pytest_llm.calls.library_prices import cost
+
+        return cost(charge, at)
 
 
-def _read(line: str) -> tuple[str, float, float, float]:
-    model, _, numbers = line.rpartition("=")
+@functools.cache
+def has_library() -> bool:
+    """Whether the price library is installed."""
+    return importlib.util.find_spec(LIBRARY) is not None
+
+
+def _read(line: str) -> Line:
+    name, _, numbers = line.rpartition("=")
     try:
-        prompt, completion, *cached = map(float, numbers.split())
-        if (
-            not model.strip()
-            or len(cached) > 1
-            or not all(0 <= usd < math.inf for usd in (prompt, completion, *cached))
-        ):
+        model, *tier = name.split()
+        prompt, completion, *more = map(float, numbers.split())
+        if len(more) > 2 or len(tier) > 1 or not all(0 <= usd < math.inf for usd in (prompt, completion, *more)):
             raise ValueError
     except ValueError:
         raise OptionError(
             f"llm_prices has a line that is no price: {line!r}",
             fix={"write": "gpt-x = 0.10 0.40      (US dollars per million prompt and completion tokens)"},
         ) from None
-    return model.strip(), prompt, completion, cached[0] if cached else prompt
+    return Line(
+        model=model,
+        tier=" ".join(tier),
+        prompt=prompt,
+        completion=completion,
+        cached=more[0] if more else prompt,
+        written=more[1] if len(more) > 1 else None,
+    )

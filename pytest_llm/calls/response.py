@@ -166,15 +166,16 @@ def read_reply(
     sent: Sequence[Message] = (),
     answer_after: str | None = None,
     latency: float | None = None,
+    cost: float | None = None,
 ) -> Response:
     """The response in an endpoint's JSON. Tolerant: a field that is absent or of another shape is unknown.
 
     With `answer_after`, what follows its last occurrence is the answer and what precedes it the reasoning; where it
-    does not occur, all of the text is the answer.
+    does not occur, all of the text is the answer. `cost` counts where the reply does not tell one.
     """
     data = data if isinstance(data, Mapping) else {}
     text, reasoning, refusal, calls, finish = _PARTS[api](data)
-    answer = text
+    answer, told = text, told_cost(data)
     if answer_after is not None and answer_after in text:
         before, _, after = text.rpartition(answer_after)
         answer, reasoning = after.strip(), before.strip()
@@ -187,7 +188,7 @@ def read_reply(
         refusal=refusal,
         model=_text(data.get("model")),
         usage=Usage.of(data.get("usage")),
-        cost=told_cost(data),
+        cost=cost if told is None else told,
         latency=latency,
         messages=(*sent, reply),
         raw=data,

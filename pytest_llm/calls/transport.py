@@ -42,6 +42,8 @@ class Reply:
 
     data: JSON
     latency: float | None
+    #: US dollars, where who hands it on knows a price; None where only the reply itself may tell.
+    cost: float | None = None
     #: Tries that got no answer before this one, and the seconds between them.
     retries: int = 0
     waited: float = 0.0

@@ -1,6 +1,6 @@
 """Remembering: what was asked and answered, so that it replays offline. PYTEST_DONT_REWRITE"""
 
-from pytest_llm.cassettes.budget import Budget
+from pytest_llm.cassettes.budget import COME_AGAIN_S, Budget, calling
 from pytest_llm.cassettes.call import (
     Call,
     Calls,
@@ -21,6 +21,7 @@ from pytest_llm.cassettes.store import Shelf
 from pytest_llm.cassettes.stored import changed_request, stored_exchanges
 
 __all__ = [
+    "COME_AGAIN_S",
     "Budget",
     "Call",
     "CallRole",
@@ -36,6 +37,7 @@ __all__ = [
     "StoredReply",
     "Ticket",
     "asking",
+    "calling",
     "changed_request",
     "content_of",
     "drifted",

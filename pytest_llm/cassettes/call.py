@@ -67,15 +67,21 @@ def told_by(reply: StoredReply) -> JSON:
 
 def facts_of(exchange: Exchange, prices: Prices) -> tuple[str | None, Usage, float | None, float | None]:
     """The model that answered, the tokens, the recorded seconds and the US dollars of an exchange."""
-    return _facts(told_by(exchange.reply), exchange.reply, prices)
+    return _facts(told_by(exchange.reply), exchange, prices)
 
 
-def _facts(data: JSON, reply: StoredReply, prices: Prices) -> tuple[str | None, Usage, float | None, float | None]:
+def _facts(data: JSON, exchange: Exchange, prices: Prices) -> tuple[str | None, Usage, float | None, float | None]:
+    reply = exchange.reply
     latency = None if reply.latency_ms is None else reply.latency_ms / 1000
     if not isinstance(data, Mapping):
         return None, Usage(), latency, None
     model = data.get("model")
-    return model if isinstance(model, str) else None, Usage.of(data.get("usage")), latency, prices.cost_of(data)
+    return (
+        model if isinstance(model, str) else None,
+        Usage.of(data.get("usage")),
+        latency,
+        prices.cost_of(data, exchange.at),
+    )
 
 
 def drifted(exchange: Exchange) -> bool | None:
@@ -144,7 +150,7 @@ def _is_fixed(exchange: Exchange) -> bool:
 def _call(exchange: Exchange, prices: Prices) -> Call:
     body = exchange.request.get("body")
     data = told_by(exchange.reply)
-    model, usage, latency, cost = _facts(data, exchange.reply, prices)
+    model, usage, latency, cost = _facts(data, exchange, prices)
     sent = messages_of(str(exchange.request["url"]).partition("?")[0], body)
     asked = body.get("model") if isinstance(body, Mapping) else None
     api = api_of(data)

@@ -18,17 +18,19 @@ from typing import TYPE_CHECKING, Any
 from unittest import mock
 from urllib.parse import urlsplit
 
+import anyio
 import vcr.patch
 from vcr.cassette import Cassette
 from vcr.patch import CassettePatcherBuilder
 from vcr.request import Request
 
 from pytest_llm.calls.transport import RECORDED_LATENCY_HEADER
+from pytest_llm.cassettes.budget import COME_AGAIN_S, calling
 from pytest_llm.cassettes.compression import decompressed
 from pytest_llm.cassettes.document import content_of
 from pytest_llm.cassettes.identity import record_of
 from pytest_llm.cassettes.socket_guard import SocketGuard
-from pytest_llm.errors import CallFailed
+from pytest_llm.errors import CallFailed, NoRoomYet
 
 if TYPE_CHECKING:
     from pytest_llm.cassettes.document import StoredReply
@@ -69,7 +71,7 @@ class RoutedCassette(Cassette):  # type: ignore[misc] # vcrpy ships no types
         except CallFailed as error:
             asker.recorder.note(error)
             raise
-        return asker.recorder.take(record, asker.role, asker.arm)
+        return asker.recorder.take(record, asker.role, asker.arm, _address(request))
 
     def play_response(self, request: Any) -> dict[str, Any]:
         """The recorded response, in vcrpy's form."""
@@ -106,7 +108,8 @@ class RoutedCassette(Cassette):  # type: ignore[misc] # vcrpy ships no types
         if asker is None:
             return None
         record, recorder = _record(request), asker.recorder
-        return recorder, recorder.opened(record, asker.arm) or recorder.take(record, asker.role, asker.arm)
+        ticket = recorder.opened(record, asker.arm)
+        return recorder, ticket or recorder.take(record, asker.role, asker.arm, _address(request))
 
     @property
     def write_protected(self) -> bool:
@@ -151,9 +154,14 @@ class Interception:
             self._patches.enter_context(patch)
         for (cls, name), original in originals.items():
             replaced = original
-            if cls.__name__ in ("HTTPTransport", "AsyncHTTPTransport"):
-                replaced = self._choosing(original, getattr(cls, name))
+            if cls.__name__ == "HTTPTransport":
+                replaced = self._choosing(original, _noting(getattr(cls, name)))
+            elif cls.__name__ == "AsyncHTTPTransport":
+                replaced = self._choosing(original, _waiting(getattr(cls, name)))
             self._patches.enter_context(mock.patch.object(cls, name, replaced))
+        if importlib.util.find_spec("aiohttp") is not None:
+            session = importlib.import_module("aiohttp").ClientSession
+            self._patches.enter_context(mock.patch.object(session, "_request", _waiting(session._request)))  # noqa: SLF001
         if self._guard is not None:
             self._guard.enter()
         return True
@@ -176,6 +184,32 @@ class Interception:
             return (patched if self._router.records(str(request.url)) else original)(transport, request)
 
         return handle
+
+
+def _noting(patched: Callable[..., Any]) -> Callable[..., Any]:
+    """A method of vcrpy that tells the budget of requests that get no answer."""
+
+    @functools.wraps(patched)
+    def ask(*args: Any, **kwargs: Any) -> Any:
+        with calling(in_loop=False):
+            return patched(*args, **kwargs)
+
+    return ask
+
+
+def _waiting(patched: Callable[..., Any]) -> Callable[..., Any]:
+    """The same, asynchronous; where the budget has no room yet, the event loop goes on until it has."""
+
+    @functools.wraps(patched)
+    async def ask(*args: Any, **kwargs: Any) -> Any:
+        while True:
+            try:
+                with calling(in_loop=True):
+                    return await patched(*args, **kwargs)
+            except NoRoomYet:
+                await anyio.sleep(COME_AGAIN_S)
+
+    return ask
 
 
 def _transport_methods() -> Iterator[tuple[Any, str]]:
@@ -226,6 +260,11 @@ def _record(request: Any) -> RequestRecord:
             },
         )
     return record_of(request.method, request.uri, body, _content_type(request.headers))
+
+
+def _address(request: Any) -> str:
+    """Without the query, which may hold a key."""
+    return str(request.uri).partition("?")[0]
 
 
 def _content_type(headers: Mapping[str, Any]) -> str:

@@ -7,9 +7,9 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 from urllib.parse import urlsplit
 
 from pytest_llm.cassettes import store
@@ -17,7 +17,7 @@ from pytest_llm.cassettes.document import Entry, StoredReply, body_of, check_une
 from pytest_llm.cassettes.identity import RequestRecord, identity_of, without_secrets
 from pytest_llm.cassettes.secrets import KEPT_HEADERS, Secrets
 from pytest_llm.cassettes.staleness import Miss, explain_miss
-from pytest_llm.errors import CallFailed, CassetteMiss, LlmError
+from pytest_llm.errors import CallFailed, CassetteMiss, LlmError, NoRoomYet
 from pytest_llm.schemas import JSON
 from pytest_llm.settings import Mode
 
@@ -42,6 +42,8 @@ class Exchange:
     role: CallRole = "subject"
     #: With --llm-verify, the reply that is recorded; None where there is none.
     recorded: StoredReply | None = None
+    #: The address that was asked, or would be; no cassette holds it. None where not known.
+    at: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -58,11 +60,27 @@ class Ticket:
     started: float | None
     #: Whether the reply comes from the cassette.
     replayed: bool = False
+    at: str | None = None
+    #: What it has taken of the budget; None without one.
+    hold: Hold | None = None
 
     @property
     def key(self) -> tuple[str, str]:
         """What is asked, and for which slot."""
         return self.identity, self.slot
+
+
+class Hold(Protocol):
+    """What a request in flight has taken of what the run may spend. What is told first counts."""
+
+    def settle(self, exchange: Exchange) -> None:
+        """Count what the reply has cost in its place."""
+
+    def give_back(self) -> None:
+        """It has cost nothing: the endpoint answered with an error, or was not reached."""
+
+    def lose(self) -> None:
+        """No answer will come, and nobody knows what it has cost; it stays taken."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,10 +93,8 @@ class Desk:
     secrets: Callable[[], Secrets]
     journal: Callable[[], Journal]
     shelf: store.Shelf
-    #: Takes one request from what may be spent. Raises CassetteMiss where that is spent.
-    reserve: Callable[[], None] | None = None
-    #: Hears of every reply that was asked.
-    spent: Callable[[Exchange], None] | None = None
+    #: Takes a request to an address from what may be spent. Raises CassetteMiss where it does not fit.
+    reserve: Callable[[RequestRecord, str | None], Hold] | None = None
 
 
 class Recorder:
@@ -130,8 +146,8 @@ class Recorder:
         #: What was asked ahead and is not used yet, in the order of the numbers.
         self._given: dict[tuple[str, str], list[Exchange]] = {}
 
-    def take(self, request: RequestRecord, role: CallRole = "subject", arm: str = "") -> Ticket:
-        """Look a request up. Raises CassetteMiss when it has no recording and nothing may be asked.
+    def take(self, request: RequestRecord, role: CallRole = "subject", arm: str = "", at: str | None = None) -> Ticket:
+        """Look a request to an address up. Raises CassetteMiss when it has no recording and nothing may be asked.
 
         What is raised is noted as well: the code under test may swallow it.
         """
@@ -139,7 +155,9 @@ class Recorder:
         if self.failures and (failed := self.failures.pop((identity_of(plain), slot), None)) is not None:
             raise failed
         try:
-            return self._looked_up(plain, role, slot)
+            return self._looked_up(plain, role, slot, at)
+        except NoRoomYet:
+            raise  # nothing is lost: who can wait without blocking comes again
         except (CassetteMiss, LlmError) as problem:
             self.note(problem)
             raise
@@ -160,7 +178,7 @@ class Recorder:
     def _slot(self, arm: str) -> str:
         return f"{self.slot}/{arm}" if arm else self.slot
 
-    def _looked_up(self, request: RequestRecord, role: CallRole, slot: str) -> Ticket:
+    def _looked_up(self, request: RequestRecord, role: CallRole, slot: str, at: str | None) -> Ticket:
         identity = identity_of(request)
         entries = {} if self.mode == "live" else self._entries()
         entry = entries.get(identity)
@@ -174,7 +192,7 @@ class Recorder:
             if reply is not None:
                 self._answered[identity, slot] = max(reply.number, self._answered[identity, slot])
                 self.exchanges.append(
-                    Exchange(identity=identity, request=request, reply=reply, source="replayed", role=role)
+                    Exchange(identity=identity, request=request, reply=reply, source="replayed", role=role, at=at)
                 )
             elif given := self._given.get((identity, slot)):
                 exchange = given.pop(0)
@@ -193,6 +211,7 @@ class Recorder:
             reply=reply,
             started=started,
             replayed=reply is not None,
+            at=at,
         )
         if reply is None:
             if self.mode in ("record", "rerecord"):
@@ -200,7 +219,7 @@ class Recorder:
             if self._desk.mode != "live":
                 self._desk.secrets().refuse(request, self.shown)
             if self._desk.reserve is not None:
-                self._desk.reserve()
+                ticket = replace(ticket, hold=self._desk.reserve(request, at), started=time.monotonic())
             with self._lock:
                 self._open.append(ticket)
         return ticket
@@ -279,6 +298,8 @@ class Recorder:
                 if ticket in self._open:
                     self._open.remove(ticket)
                 self._failed[ticket.key] += 1
+                if ticket.hold is not None:
+                    ticket.hold.give_back()
                 return
             # With it, the tries before it that got an error, or no answer.
             self._open = [one for one in self._open if one.key != ticket.key]
@@ -299,10 +320,11 @@ class Recorder:
                 source="recorded" if is_stored else "asked",
                 role=ticket.role,
                 recorded=self._recorded(*ticket.key, number) if self.mode == "verify" else None,
+                at=ticket.at,
             )
             self._add(exchange)
-        if self._desk.spent is not None:
-            self._desk.spent(exchange)
+        if ticket.hold is not None:
+            ticket.hold.settle(exchange)
         if self._closed:
             self.save()
 
@@ -378,6 +400,9 @@ class Recorder:
     def close(self) -> None:
         """Save; an answer that is still under way is saved when it comes."""
         self._closed = True
+        for ticket in list(self._open):
+            if ticket.hold is not None:
+                ticket.hold.lose()
         self.save()
 
     def _miss(self, identity: str, request: RequestRecord, slot: str) -> CassetteMiss:

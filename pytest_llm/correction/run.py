@@ -95,6 +95,7 @@ class Run:
                 sent=messages_of(sent.endpoint, sent.body),
                 answer_after=self.task.prompt.answer_after,
                 latency=answer.latency,
+                cost=answer.cost,
             )
         else:
             try:

@@ -227,7 +227,14 @@ class Prompt:
                 said.append(message)
                 continue
             reply = yield self._request(said, inputs, sample)
-            turn = read_reply(self.api, reply.data, sent=said, answer_after=self.answer_after, latency=reply.latency)
+            turn = read_reply(
+                self.api,
+                reply.data,
+                sent=said,
+                answer_after=self.answer_after,
+                latency=reply.latency,
+                cost=reply.cost,
+            )
             turns.append(turn)
             said.append(turn.messages[-1])
         validate = (validator or self.validator()) if validated else None

@@ -19,9 +19,10 @@ class Forecast:
     requests: int = 0
     #: Items whose code asks by itself, which nobody knows before it runs.
     unknown: int = 0
-    #: Tokens, and US dollars, of the suite's recorded replies, those that are known.
+    #: Tokens of the suite's recorded replies, those that are known.
     tokens: list[int] = field(default_factory=list)
-    usd: list[float] = field(default_factory=list)
+    #: US dollars of each of them; None where not known.
+    usd: list[float | None] = field(default_factory=list)
     #: Items that cannot be recorded as they are, with the reason.
     problems: list[str] = field(default_factory=list)
 
@@ -41,13 +42,20 @@ def _line(one: Forecast) -> str:
         parts = []
     if one.requests and one.tokens:
         parts.append(f"about {compact(round(mean(one.tokens) * one.requests))} tokens")
-        if one.usd:
-            parts.append(f"about ${mean(one.usd) * one.requests:.4f}")
+        parts.append(_money(one))
     elif one.requests:
         parts.append("tokens not known: nothing is recorded yet")
     if one.unknown:
         parts.append(f"{_counted(one.unknown, 'item')} whose code asks by itself: not known before it runs")
     return "   ".join(parts)
+
+
+def _money(one: Forecast) -> str:
+    known = [usd for usd in one.usd if usd is not None]
+    if not known:
+        return "cost not known"
+    partly = "" if len(known) == len(one.usd) else f" (known for {len(known)} of {len(one.usd)} recorded replies)"
+    return f"about ${mean(known) * one.requests:.4f}{partly}"
 
 
 def _counted(number: int, word: str) -> str:

@@ -25,7 +25,7 @@ def summary_lines(run: Run, orphans: Sequence[str] = ()) -> list[str]:
         lines += correction_lines(correction)
     lines += [_fixture(one) for one in run.fixtures]
     lines.append(_exchanges(run.results))
-    return [*lines, *_remarks(run.results), *_orphans(orphans), *_unrecorded(run.results)]
+    return [*lines, *_remarks(run.results), *_unasked(run), *_orphans(orphans), *_unrecorded(run.results)]
 
 
 def _orphans(paths: Sequence[str]) -> list[str]:
@@ -54,10 +54,24 @@ def _remarks(results: Sequence[Result]) -> list[str]:
             f"{unkept} request{' was' if unkept == 1 else 's were'} answered by an error, or not at all, and will be "
             "missing in replay; @pytest.mark.llm(record_errors=True) keeps errors"
         )
-    unasked = [one for one in results if one.miss is not None and one.miss.kind == "budget"]
-    if unasked:
-        out.append(f"the budget is spent: {len(unasked)} item{'' if len(unasked) == 1 else 's'} not asked, or not all")
     return [visible(line) for line in out]
+
+
+def _unasked(run: Run) -> list[str]:
+    """What a budget left out, and how to go on."""
+    left = [one for one in run.results if one.miss is not None and one.miss.kind == "budget"]
+    if not left or left[-1].miss is None:
+        return []
+    number = len({(one.suite, one.case or one.nodeid) for one in left})
+    begun = ", or not to the end" if any(one.recorded or one.asked for one in left) else ""
+    # The last one knows of all that was asked before it.
+    spent = left[-1].miss.heading or "its budget"
+    lines = [f"stopped by {spent}: {number} case{' was' if number == 1 else 's were'} not asked{begun}"]
+    if run.mode == "record":
+        lines.append("  what was asked is recorded; go on with   pytest --llm-record --llm-budget …")
+    elif run.mode == "rerecord":
+        lines.append("  what was asked is recorded anew; the other recordings are as they were")
+    return [visible(line) for line in lines]
 
 
 def _suite(suite: SuiteSummary) -> str:

@@ -16,8 +16,8 @@ def item(case, outcome="passed", suite="orders", replayed=1, **more):
     )
 
 
-def told(*items):
-    return "\n".join(summary_lines(Run(results=items)))
+def told(*items, mode="replay"):
+    return "\n".join(summary_lines(Run(results=items, mode=mode)))
 
 
 # -- a line a suite ---------------------------------------------------------------------------------------------
@@ -310,12 +310,30 @@ def test_errors_that_no_recording_holds_are_told(number, said):
     )
 
 
-@pytest.mark.parametrize(("number", "said"), [(1, "1 item not asked"), (2, "2 items not asked")])
-def test_what_a_budget_left_out_is_told_once_and_is_no_stale_recording(number, said):
-    miss = MissRecord(kind="budget")
-    lines = told(*(item(str(n), "error", miss=miss) for n in range(number)))
-    assert lines.endswith(f"the budget is spent: {said}, or not all")
-    assert "--llm-record" not in lines
+SPENT = "--llm-budget 0.02usd after 301 requests ($0.0199)"
+
+
+@pytest.mark.parametrize(
+    ("mode", "then"),
+    [
+        ("record", "\n  what was asked is recorded; go on with   pytest --llm-record --llm-budget …"),
+        ("rerecord", "\n  what was asked is recorded anew; the other recordings are as they were"),
+        ("live", ""),
+    ],
+)
+def test_what_a_budget_left_out_is_told_once_and_is_no_stale_recording(mode, then):
+    earlier, last = (
+        MissRecord(kind="budget", heading="--llm-budget 0.02usd after 3 requests"),
+        MissRecord(kind="budget", heading=SPENT),
+    )
+    left = [item("a", "error", miss=earlier), item("a", "error", sample=2, miss=earlier), item("b", "error", miss=last)]
+    lines = told(item("c"), *left, mode=mode)
+    assert lines.endswith(f"stopped by {SPENT}: 2 cases were not asked{then}")
+
+
+def test_a_case_that_a_budget_cut_short_is_told_as_such():
+    lines = told(item("a", "error", recorded=1, miss=MissRecord(kind="budget")))
+    assert "stopped by its budget: 1 case was not asked, or not to the end" in lines
 
 
 def test_what_was_blocked_is_not_mended_by_recording():
