@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import statistics
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import get_args
 
 from endpoint import Manner, RetryAfter
-from live import Reading, Way, evaluated, median, ours, readings, spread
+from live import Found, Way, evaluated, ours, readings, spread
 from table import table
 from workload import Subject
 
@@ -53,18 +51,17 @@ def measure_limited(cases: int, manner: Manner, rounds: int, *, others: bool) ->
     return f"{table(head, rows)}\n\n{targets}"
 
 
-def _row(way: Way, said: str, limit_s: float, found: Sequence[Reading]) -> tuple[object, ...]:
-    wasted = [100 * one.seen.refused / one.seen.requests for one in found]
+def _row(way: Way, said: str, limit_s: float, found: Found) -> tuple[object, ...]:
     return (
         way.name,
         said,
-        len(found),
+        len(found.readings),
         way.concurrency,
-        median(found, "wall_s"),
-        spread([one.asking_s for one in found]),
+        found.median(lambda one: one.wall_s),
+        spread(found.asking_s),
         f"{limit_s:.2f}",
-        spread([one.asking_s / limit_s for one in found]),
-        f"{statistics.median(one.seen.requests for one in found):.0f}",
-        f"{statistics.median(one.seen.refused for one in found):.0f}",
-        f"{statistics.median(wasted):.1f} %",
+        spread([one / limit_s for one in found.asking_s]),
+        found.median(lambda one: one.seen.requests, 0),
+        found.median(lambda one: one.seen.refused, 0),
+        f"{found.median(lambda one: 100 * one.seen.refused / one.seen.requests, 1)} %",
     )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import statistics
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from endpoint import Manner, Seen, endpoint
@@ -16,7 +16,7 @@ from workload import DEEPEVAL, OURS, PYDANTIC_EVALS, Subject, write
 
 TARGET = 1.15
 PATIENCE_S = 30.0
-"""A way that took longer is not run again."""
+"""A way that took longer does not ask again."""
 
 PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider")
 BY_HAND = Subject(name="bare pytest, openai client", project="live")
@@ -49,17 +49,34 @@ class Way:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """One process with all cases, and one of the same way with a single case and no latency."""
+    """One process that asked for all cases."""
 
     wall_s: float
     cpu_s: float
-    start_s: float
     seen: Seen
 
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was read of one way, and how long it took with a single case and no latency."""
+
+    starts_s: list[float] = field(default_factory=list)
+    readings: list[Reading] = field(default_factory=list)
+
     @property
-    def asking_s(self) -> float:
-        """Wall time less start-up."""
-        return self.wall_s - self.start_s
+    def asking_s(self) -> list[float]:
+        """Wall time less start-up, which is the same in every round, and over all of them better known."""
+        start_s = statistics.median(self.starts_s)
+        return [one.wall_s - start_s for one in self.readings]
+
+    def median(self, figure: Callable[[Reading], float], digits: int = 2) -> str:
+        """Of one figure over the rounds."""
+        return f"{statistics.median(map(figure, self.readings)):.{digits}f}"
+
+    @property
+    def over(self) -> bool:
+        """Whether it takes too long to be run again."""
+        return sum(one.wall_s for one in self.readings) > PATIENCE_S
 
 
 def ours(concurrency: int, *more: str, mode: str = "--llm-live", called: str = "") -> Way:
@@ -151,26 +168,21 @@ def _table(ways: Sequence[Way], cases: int, manner: Manner, rounds: int) -> str:
     return table(head, rows)
 
 
-def _row(way: Way, cases: int, found: Sequence[Reading]) -> tuple[object, ...]:
-    limits = [way.limit_s(one.seen.latency_s, cases) for one in found]
+def _row(way: Way, cases: int, found: Found) -> tuple[object, ...]:
+    limit_s = way.limit_s(found.readings[0].seen.latency_s, cases)
     return (
         way.name,
-        len(found),
+        len(found.readings),
         way.concurrency or "all",
-        median(found, "wall_s"),
-        spread([one.asking_s for one in found]),
-        f"{statistics.median(limits):.2f}",
-        spread([one.asking_s / limit for one, limit in zip(found, limits, strict=True)]),
-        median(found, "cpu_s"),
-        f"{statistics.median(one.seen.span_s for one in found):.2f}",
-        max(one.seen.peak_in_flight for one in found),
-        max(one.seen.requests for one in found),
+        found.median(lambda one: one.wall_s),
+        spread(found.asking_s),
+        f"{limit_s:.2f}",
+        spread([one / limit_s for one in found.asking_s]),
+        found.median(lambda one: one.cpu_s),
+        found.median(lambda one: one.seen.span_s),
+        max(one.seen.peak_in_flight for one in found.readings),
+        max(one.seen.requests for one in found.readings),
     )
-
-
-def median(found: Sequence[Reading], name: str) -> str:
-    """Of one figure over the rounds."""
-    return f"{statistics.median(getattr(one, name) for one in found):.2f}"
 
 
 def spread(values: Sequence[float]) -> str:
@@ -180,22 +192,21 @@ def spread(values: Sequence[float]) -> str:
 
 def readings(
     ways: Sequence[tuple[Way, Manner]], cases: int, rounds: int, retries: int = 0
-) -> dict[tuple[Way, Manner], list[Reading]]:
-    """Rounds of all ways and manners of the endpoint, by turns; what takes long only once."""
-    found: dict[tuple[Way, Manner], list[Reading]] = {one: [] for one in ways}
+) -> dict[tuple[Way, Manner], Found]:
+    """Rounds of all ways and manners of the endpoint, by turns; what takes long starts as often, and asks once."""
+    found = {one: Found() for one in ways}
     for way in {way.subject: way for way, _ in ways}.values():
         _asked(way, 1, Manner(), retries)  # makes a virtualenv, and warms the file cache
     for _ in range(rounds):
         for (way, manner), before in found.items():
-            if sum(one.wall_s for one in before) < PATIENCE_S:
-                start_s, _, _ = _asked(way, 1, Manner(), retries)
-                wall_s, cpu_s, seen = _asked(way, cases, manner, retries)
-                before.append(Reading(wall_s=wall_s, cpu_s=cpu_s, start_s=start_s, seen=seen))
+            before.starts_s.append(_asked(way, 1, Manner(), retries).wall_s)
+            if not before.over:
+                before.readings.append(_asked(way, cases, manner, retries))
     return found
 
 
-def _asked(way: Way, cases: int, manner: Manner, retries: int) -> tuple[float, float, Seen]:
-    """Seconds of wall and of CPU of one process that asks for every case, and what the endpoint saw of it."""
+def _asked(way: Way, cases: int, manner: Manner, retries: int) -> Reading:
+    """One process, and an endpoint of its own."""
     # Where pytest is started by another, that one needs its plugins.
     alone = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"} if way.runner == PYTEST else {}
     with tempfile.TemporaryDirectory() as scratch, endpoint(manner) as server:
@@ -217,4 +228,4 @@ def _asked(way: Way, cases: int, manner: Manner, retries: int) -> tuple[float, f
         seen = server.seen()
     if seen.requests - seen.refused != cases:
         raise BenchmarkFailed(f"{way.name}: {cases} cases, and {seen}\n{said[-4000:]}")
-    return wall_s, cost.cpu_s, seen
+    return Reading(wall_s=wall_s, cpu_s=cost.cpu_s, seen=seen)

@@ -61,7 +61,7 @@ def measure_sizes(subjects: Sequence[Subject], sizes: Mapping[int, int]) -> str:
     """The table: CPU of whole processes at every size, and of bare pytest's; `sizes` says how often each is run."""
     costs = {size: _whole(subjects, size, repeats) for size, repeats in sizes.items()}
     rows = [(subject.name, *(_of_bare(subject, found) for found in costs.values())) for subject in subjects]
-    head = ("CPU s, and that of bare pytest's", *(f"{size:,} cases" for size in sizes))
+    head = ("cases: CPU s, of bare pytest's", *(f"{size:,}" for size in sizes))
     times = ", ".join(f"{repeats} of {size:,}" for size, repeats in sizes.items())
     return f"{table(head, rows)}\n\nRounds: {times}."
 

@@ -115,7 +115,7 @@ FULL = Sizes(
     suite_rounds=5,
     judged=(100, 1000, 10_000),
     suites_live={200: 0.2, 1000: 0.05},
-    rounds_live=5,
+    rounds_live=3,
     workers=(2, 8, 16),
     cases_limited=600,
     limit=Manner(rate=100, burst=10, latency=0.05),
