@@ -60,8 +60,12 @@ def case(number: int) -> dict[str, Any]:
 
 
 def completion(body: dict[str, Any]) -> dict[str, Any]:
-    """The scripted endpoint's reply, with every field that a chat completion has today: about 900 bytes."""
-    number = _number(body)
+    """The scripted endpoint's reply to a request."""
+    return completion_of(_number(body))
+
+
+def completion_of(number: int) -> dict[str, Any]:
+    """The reply about one order, with every field that a chat completion has today: about 900 bytes."""
     return {
         "id": f"chatcmpl-{number:029}",
         "object": "chat.completion",
@@ -94,7 +98,7 @@ def completion(body: dict[str, Any]) -> dict[str, Any]:
 
 def sample(number: int, turn: int) -> dict[str, Any]:
     """Another reply to the same e-mail for every turn, with the same order in it: other id, time and order of keys."""
-    reply = completion({"messages": [{"content": email(number)}]})
+    reply = completion_of(number)
     keys = list(order(number))
     shift = turn % len(keys)
     told = {key: order(number)[key] for key in keys[shift:] + keys[:shift]}
@@ -118,7 +122,12 @@ def sampling() -> Callable[[dict[str, Any]], dict[str, Any]]:
 
 def _number(body: dict[str, Any]) -> int:
     """Which order a request asks for."""
-    found = re.search(r"Reference (\d{5});", body["messages"][-1]["content"])
+    return number_in(body["messages"][-1]["content"])
+
+
+def number_in(message: str) -> int:
+    """The number that an e-mail, or any text around one, names."""
+    found = re.search(r"Reference (\d{5});", message)
     if found is None:
         raise ValueError("the request is none of this benchmark's")
     return int(found[1])

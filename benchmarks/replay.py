@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from measure import Cost, Spread, per_case, run_pytest
@@ -57,6 +57,28 @@ def measure_replay(subjects: Sequence[Subject], cases: int, repeats: int) -> str
     return f"{table(head, rows)}\n\nTarget: ours less bare pytest at most {TARGET_MS} ms per case."
 
 
+def measure_sizes(subjects: Sequence[Subject], sizes: Mapping[int, int]) -> str:
+    """The table: CPU of whole processes at every size, and of bare pytest's; `sizes` says how often each is run."""
+    costs = {size: _whole(subjects, size, repeats) for size, repeats in sizes.items()}
+    rows = [(subject.name, *(_of_bare(subject, found) for found in costs.values())) for subject in subjects]
+    head = ("cases: CPU s, of bare pytest's", *(f"{size:,}" for size in sizes))
+    times = ", ".join(f"{repeats} of {size:,}" for size, repeats in sizes.items())
+    return f"{table(head, rows)}\n\nRounds: {times}."
+
+
+def _whole(subjects: Sequence[Subject], cases: int, repeats: int) -> dict[Subject, list[float]]:
+    for subject in subjects:
+        subject.replay(cases)  # records
+    rounds = [{subject: replayed(subject, cases).cpu_s for subject in subjects} for _ in range(repeats)]
+    return {subject: [each[subject] for each in rounds] for subject in subjects}
+
+
+def _of_bare(subject: Subject, found: Mapping[Subject, Sequence[float]]) -> str:
+    ratio = Spread(tuple(one / base for one, base in zip(found[subject], found[BARE], strict=True)))
+    seconds = f"{Spread(tuple(found[subject])).median:.2f}"
+    return seconds if subject is BARE else f"{seconds}, {ratio.range(1)} ×"
+
+
 def measured(subjects: Sequence[Subject], cases: int, repeats: int) -> dict[Subject, list[Round]]:
     """Rounds of all subjects, by turns, so that a slow minute of the machine meets all of them."""
     for subject in subjects:
@@ -72,4 +94,4 @@ def measured(subjects: Sequence[Subject], cases: int, repeats: int) -> dict[Subj
 def replayed(subject: Subject, cases: int) -> Cost:
     """One process that replays so many cases. The endpoint is gone, so what passes comes from a recording."""
     folder, arguments = subject.replay(cases)
-    return run_pytest(subject.python, folder, cases * subject.samples, *arguments)
+    return run_pytest(subject.python, folder, subject.items(cases), *arguments)

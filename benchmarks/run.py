@@ -13,19 +13,34 @@ from dataclasses import dataclass, replace
 
 from breakdown import measure_breakdown
 from correction import measure_correction
+from endpoint import Manner
 from entering import measure_entering
 from gating import measure_gating
 from growth import Letters, measure_growth
+from limited import measure_limited
+from live import measure_live, measure_ordinary
 from loading import measure_loading
 from lookup import measure_lookup
 from memory import measure_memory
+from peers import measure_peers
 from recording import measure_recording
-from replay import measure_replay
+from replay import measure_replay, measure_sizes
 from reviewing import measure_reviewing
 from scale import measure_scale
 from table import machine, put, versions
 from unused import measure_unused
-from workload import BARE, CACHE, CASSETTER, OURS, OURS_BY_CLIENT, PYTEST_RECORDING, Subject, package_edition
+from workload import (
+    BARE,
+    CACHE,
+    CASSETTER,
+    DEEPEVAL,
+    OURS,
+    OURS_BY_CLIENT,
+    PYDANTIC_EVALS,
+    PYTEST_RECORDING,
+    Subject,
+    package_edition,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +55,11 @@ class Sizes:
     cases: int
     repeats: int
     subjects: tuple[Subject, ...]
+    #: How often each size is replayed, and by whom beside the subjects.
+    replayed: Mapping[int, int]
+    evaluating: tuple[Subject, ...]
+    #: Pairs of processes for each plugin of others.
+    peer_pairs: int
     #: How often a cassette is opened in each round.
     openings: int
     #: How often each size is run.
@@ -67,6 +87,15 @@ class Sizes:
     suite_rounds: int
     #: Cases of five samples each that a verdict is about.
     judged: tuple[int, ...]
+    #: Cases that are asked for live, each with the seconds that a reply takes; and how often, where that is quick.
+    suites_live: Mapping[int, float]
+    rounds_live: int
+    #: By how many processes of xdist the first of them is run as ordinary code.
+    workers: tuple[int, ...]
+    #: Cases that are asked for under a rate limit, the limit, and how often.
+    cases_limited: int
+    limit: Manner
+    rounds_limited: int
 
 
 FULL = Sizes(
@@ -76,6 +105,9 @@ FULL = Sizes(
     cases=1000,
     repeats=9,
     subjects=(BARE, OURS, OURS_BY_CLIENT, PYTEST_RECORDING, CASSETTER),
+    replayed={1: 5, 200: 5, 1000: 3, 10_000: 1},
+    evaluating=(DEEPEVAL, PYDANTIC_EVALS),
+    peer_pairs=7,
     openings=2000,
     growth={1: 9, 100: 9, 1000: 5, 10_000: 2},
     letters=Letters(cases=200, samples=(1, 5, 25), reply_kib=(1, 10, 100), repeats=3),
@@ -93,6 +125,12 @@ FULL = Sizes(
     suites=(200, 2000),
     suite_rounds=5,
     judged=(100, 1000, 10_000),
+    suites_live={200: 0.2, 1000: 0.05},
+    rounds_live=3,
+    workers=(2, 8, 16),
+    cases_limited=600,
+    limit=Manner(rate=100, burst=10, latency=0.05),
+    rounds_limited=3,
 )
 # Others are left out: their virtualenvs take longer than all of it.
 QUICK = Sizes(
@@ -102,6 +140,9 @@ QUICK = Sizes(
     cases=100,
     repeats=2,
     subjects=(BARE, OURS, OURS_BY_CLIENT),
+    replayed={1: 1, 50: 1},
+    evaluating=(),
+    peer_pairs=2,
     openings=200,
     growth={1: 2, 20: 2, 100: 2, 200: 1},
     letters=Letters(cases=20, samples=(1, 5), reply_kib=(1, 10), repeats=2),
@@ -119,11 +160,19 @@ QUICK = Sizes(
     suites=(10, 40),
     suite_rounds=2,
     judged=(20, 100),
+    suites_live={40: 0.05},
+    rounds_live=1,
+    workers=(2,),
+    cases_limited=60,
+    limit=Manner(rate=50, burst=10, latency=0.02),
+    rounds_limited=1,
 )
 
 BENCHMARKS: dict[str, Callable[[Sizes], str]] = {
     "unused": lambda sizes: measure_unused(sizes.processes, sizes.probes, sizes.pairs),
+    "peers": lambda sizes: measure_peers(sizes.peer_pairs, others=sizes.others),
     "replay": lambda sizes: measure_replay(sizes.subjects, sizes.cases, sizes.repeats),
+    "sizes": lambda sizes: measure_sizes((*sizes.subjects, *sizes.evaluating), sizes.replayed),
     "entering": lambda sizes: measure_entering(sizes.repeats, sizes.openings),
     "lookup": lambda sizes: measure_lookup(sizes.exchanges, sizes.stock_up_to, sizes.repeats),
     "loading": lambda sizes: measure_loading(sizes.files, sizes.repeats),
@@ -135,8 +184,25 @@ BENCHMARKS: dict[str, Callable[[Sizes], str]] = {
     "gating": lambda sizes: measure_gating(sizes.judged, sizes.repeats),
     "correction": lambda sizes: measure_correction(sizes.repeats, others=sizes.others),
     "breakdown": lambda sizes: measure_breakdown(sizes.cases),
+    "live": lambda sizes: measure_live(sizes.suites_live, sizes.rounds_live, others=sizes.others),
+    "ordinary": lambda sizes: measure_ordinary(sizes.suites_live, sizes.workers, sizes.rounds_live),
+    "limited": lambda sizes: measure_limited(
+        sizes.cases_limited, sizes.limit, sizes.rounds_limited, others=sizes.others
+    ),
 }
-LIBRARIES = ("pytest", "pydantic", "PyYAML", "pytest-recording", "cassetter", "vcrpy", "openai", "httpx2")
+LIBRARIES = (
+    "pytest",
+    "pytest-xdist",
+    "pydantic",
+    "PyYAML",
+    "pytest-recording",
+    "cassetter",
+    "deepeval",
+    "pydantic-evals",
+    "vcrpy",
+    "openai",
+    "httpx2",
+)
 
 
 def main() -> None:
@@ -180,7 +246,9 @@ def _sizes(said: argparse.Namespace) -> Sizes:
 def _about(sizes: Sizes) -> str:
     lines = [f"{machine()}."]
     lines += [
-        f"{subject.name}: {versions(subject.python, LIBRARIES)}." for subject in sizes.subjects if subject is not BARE
+        f"{subject.name}: {versions(subject.python, LIBRARIES)}."
+        for subject in (*sizes.subjects, *sizes.evaluating)
+        if subject is not BARE
     ]
     return "\n".join(lines)
 

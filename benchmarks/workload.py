@@ -39,6 +39,8 @@ class Subject:
     replaying: tuple[str, ...] = ()
     #: How many tests, and replies, a case has.
     samples: int = 1
+    #: Whether all cases are one test.
+    one_item: bool = False
 
     @property
     def python(self) -> Path:
@@ -59,6 +61,10 @@ class Subject:
     def arguments(self) -> tuple[str, ...]:
         """Of every run."""
         return () if self.plugin is None else ("-p", self.plugin)
+
+    def items(self, cases: int) -> int:
+        """How many tests so many cases are."""
+        return 1 if self.one_item else cases * self.samples
 
     def replay(self, cases: int) -> tuple[Path, tuple[str, ...]]:
         """The project with so many cases, recorded, and what pytest is told there."""
@@ -100,6 +106,19 @@ CASSETTER = Subject(
     recording=("--record-mode=once",),
     replaying=("--record-mode=none",),
 )
+# These have no recordings: where ours replays, they evaluate stored texts.
+DEEPEVAL = Subject(
+    name="deepeval",
+    project="deepeval",
+    plugin="deepeval.plugins.plugin",
+    requirements=("deepeval", *_WITH_OPENAI),
+)
+PYDANTIC_EVALS = Subject(
+    name="pydantic-evals",
+    project="pydantic_evals",
+    requirements=("pydantic-evals", *_WITH_OPENAI),
+    one_item=True,
+)
 
 
 def recorded(subject: Subject, cases: int) -> Path:
@@ -109,7 +128,7 @@ def recorded(subject: Subject, cases: int) -> Path:
     if not (folder / "complete").exists():
         for earlier in folder.parent.glob(f"{name}-*"):
             shutil.rmtree(earlier)
-        _write(subject, cases, folder)
+        write(subject, cases, folder, texts=not subject.recording)
         if subject.recording:
             _record(subject, cases, folder)
         (folder / "complete").touch()
@@ -118,7 +137,7 @@ def recorded(subject: Subject, cases: int) -> Path:
 
 def _edition(subject: Subject) -> str:
     """Another one when the project becomes another, or what writes our cassettes."""
-    sources = [SOURCES / "order.py", HERE / "orders.py", *sorted((SOURCES / subject.project).glob("*.py"))]
+    sources = [*sorted(SOURCES.glob("*.py")), HERE / "orders.py", *sorted((SOURCES / subject.project).glob("*.py"))]
     if subject.plugin == OURS.plugin:
         sources += sorted((PACKAGE / "cassettes").glob("*.py"))
     return _digest(sources)
@@ -133,19 +152,19 @@ def _digest(sources: Iterable[Path]) -> str:
     return hashlib.sha256(b"\0".join(source.read_bytes() for source in sources)).hexdigest()[:8]
 
 
-def _write(subject: Subject, cases: int, folder: Path) -> None:
+def write(subject: Subject, cases: int, folder: Path, *, texts: bool) -> None:
+    """The project of a subject with so many cases; with `texts`, each case has what the endpoint would say to it."""
     folder.mkdir(parents=True)
-    for source in (SOURCES / "order.py", *(SOURCES / subject.project).glob("*.py")):
+    for source in (*SOURCES.glob("*.py"), *(SOURCES / subject.project).glob("*.py")):
         shutil.copy(source, folder)
     (folder / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
     (folder / "system.txt").write_text(orders.SYSTEM, encoding="utf-8")
-    lines = [_line(subject, number) for number in range(cases)]
+    lines = [_line(number, texts=texts) for number in range(cases)]
     (folder / "cases.jsonl").write_text("".join(lines), encoding="utf-8")
 
 
-def _line(subject: Subject, number: int) -> str:
-    # Where nothing is asked, the test needs the text that the endpoint would have said.
-    more = {} if subject.recording else {"text": orders.text(number)}
+def _line(number: int, *, texts: bool) -> str:
+    more = {"text": orders.text(number)} if texts else {}
     return json.dumps({**orders.case(number), **more}) + "\n"
 
 
