@@ -281,14 +281,18 @@ def test_watches(caplog):
     result.assert_outcomes(passed=9, deselected=40)
 
 
-def test_a_test_that_is_kept_from_the_network_keeps_nobody_else_from_it(ahead):
+@pytest.mark.parametrize("how", ["marker", "option"])
+def test_a_test_that_is_kept_from_the_network_keeps_nobody_else_from_it(ahead, how):
+    """By pytest-socket: one test, or all hosts but this one, which it does by patches of each test."""
     text = (
         TEST.replace("range(24)", "range(4)")
         + """
-def test_blocked(monkeypatch):
+@pytest.mark.disable_socket
+def test_blocked():
     import socket, time
-    def refuse(*arguments): raise RuntimeError("blocked")
-    monkeypatch.setattr(socket.socket, "connect", refuse)
+    from pytest_socket import SocketBlockedError
+    with pytest.raises(SocketBlockedError):
+        socket.socket()
     time.sleep(0.5)
 
 @pytest.mark.llm(prompt.replace(temperature=1), cases=CASES, graders=[contains("Hello")])
@@ -296,7 +300,9 @@ def test_later(llm_response):
     pass
 """
     )
-    live(ahead.begin(text, seconds=0.2, hold=2), concurrency=2).assert_outcomes(passed=9)
+    ahead.begin(text, seconds=0.2, hold=2 if how == "marker" else 1)
+    options = () if how == "marker" else ("--allow-hosts=127.0.0.1",)
+    live(ahead, *options, concurrency=2).assert_outcomes(passed=9)
     assert asked(ahead) == sorted(NAMES[:4] * 2)
 
 
@@ -322,21 +328,9 @@ def test_later(llm_response):
 
 
 def test_a_run_again_of_an_item_asks_again(ahead):
-    ahead.write(
-        "conftest.py",
-        """
-import pytest
-from _pytest.runner import runtestprotocol
-
-def pytest_runtest_protocol(item, nextitem):
-    for _ in range(2):
-        reports = runtestprotocol(item, nextitem=nextitem, log=False)
-    for report in reports:
-        item.ihook.pytest_runtest_logreport(report=report)
-    return True
-""",
-    )
-    live(ahead.begin()).assert_outcomes(passed=24)
+    """By pytest-rerunfailures."""
+    text = TEST.replace("    pass", "    ROUNDS.append(1)\n    assert len(ROUNDS) % 2 == 0")
+    live(ahead.begin(f"ROUNDS = []{text}"), "--reruns=1").assert_outcomes(passed=24)
     assert asked(ahead) == sorted(NAMES * 2)
 
 
