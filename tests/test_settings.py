@@ -9,7 +9,7 @@ import pytest
 
 from pytest_llm import errors
 from pytest_llm.errors import CassetteMiss, LlmError, OptionError, explain
-from pytest_llm.settings import Limits, Settings, changes_of, limits_of, one_mode, retry_of, samples_of
+from pytest_llm.settings import Limits, Settings, changes_of, concurrency_of, limits_of, one_mode, retry_of, samples_of
 
 
 @pytest.mark.parametrize(
@@ -82,6 +82,17 @@ def test_other_samples_are_refused(text):
     assert str(caught.value) == (
         f"llm_samples takes a whole number from 1 to 100, not {text!r}\n  write       llm_samples=3"
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "number"), [("1", 1), (" 16 ", 16), ("1000", 1000)])
+def test_a_concurrency_is_a_whole_number_from_1(text, number):
+    assert concurrency_of(text, "--llm-concurrency") == number
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "1001", "1.5", "many", "", None])
+def test_another_concurrency_is_refused(text):
+    with pytest.raises(OptionError, match="llm_concurrency takes a whole number from 1 to 1000, not"):
+        concurrency_of(text, "llm_concurrency")
 
 
 @pytest.mark.parametrize("number", [2.5, float("inf"), None, [3]])

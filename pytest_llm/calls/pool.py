@@ -258,12 +258,11 @@ class Pool:
     def _ended(self, host: str, turn: Turn) -> None:
         with self._lock:
             limiter, now = self._limiter(host), self._clock()
-            match turn.outcome:
-                case "replied":
-                    limiter.succeed(now, turn.started)
-                case "refused":
-                    limiter.refuse(now, turn.started, turn.retry_after)
-                case "failed":
-                    limiter.fail()
+            if turn.outcome == "replied":
+                limiter.succeed(now, turn.started)
+            elif turn.outcome == "refused":
+                limiter.refuse(now, turn.started, turn.retry_after)
+            else:
+                limiter.fail()
             self._turns.notify()
             self._work.notify()

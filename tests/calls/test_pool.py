@@ -339,3 +339,63 @@ def test_an_answer_in_between_starts_the_count_again():
             breaker.fail(failed(500))
         breaker.succeed()
     breaker.check()
+
+
+def test_a_host_that_has_refused_is_named_with_the_seconds_that_are_left():
+    now = [0.0]
+    pool = Pool(4, clock=lambda: now[0])
+    assert pool.paused is None
+    for host, seconds in ((HOST, 5.0), ("http://other.invalid", 9.0)):
+        with pool.turn(host) as turn:
+            turn.outcome, turn.retry_after = "refused", seconds
+        now[0] += 1
+    assert pool.paused == ("http://other.invalid", 8.0)
+    now[0] = 60
+    assert pool.paused is None
+
+
+def test_who_finds_no_place_waits_for_one():
+    pool = Pool(1)
+    begun, order = threading.Event(), []
+
+    def first():
+        with pool.turn(HOST):
+            begun.set()
+            time.sleep(0.6)  # longer than anybody waits without looking
+            order.append("first")
+
+    thread = threading.Thread(target=first)
+    thread.start()
+    begun.wait(5)
+    with pool.turn(HOST) as turn:
+        order.append("second")
+        turn.outcome = "replied"
+    thread.join()
+    assert order == ["first", "second"]
+
+
+def test_a_pause_that_a_host_asks_for_is_waited_again_by_who_had_a_place(monkeypatch):
+    pool, sleep = Pool(4), time.sleep
+
+    def refused_meanwhile(seconds):
+        monkeypatch.setattr(time, "sleep", sleep)
+        other = pool._begun(HOST)
+        other.outcome, other.retry_after = "refused", 0.05
+        pool._ended(HOST, other)
+
+    assert pool._reserved(HOST) == 0  # the other one
+    monkeypatch.setattr(time, "sleep", refused_meanwhile)
+    with pool.turn(HOST) as turn:
+        assert pool.paused is None
+        assert pool.in_flight == 1
+        turn.outcome = "replied"
+    assert pool.in_flight == 0
+
+
+def test_going_on_without_a_pause_changes_nothing(pool):
+    pool.resume()
+    job = Host(pool).job(1, seconds=0.3)  # longer than anybody waits without looking
+    pool.submit(job)
+    job.wait()
+    assert job.has_ended
+    assert pool.breaker(HOST) is pool.breaker(HOST)

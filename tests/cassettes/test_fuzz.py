@@ -140,8 +140,9 @@ class Plain(yaml.SafeDumper):
         ("a: 1\na: 2\n", "the key 'a' twice"),
         ("a: !!set {x}\n", "the tag tag:yaml.org,2002:set"),
         ("a: !!binary aGk=\n", "the tag tag:yaml.org,2002:binary"),
-        ("a: " + "[" * 100_000, "more than 300 levels"),
-        ("- " * 100_000 + "a\n", "more than 300 levels"),
+        # libyaml has a limit of its own from one release on, and says so in its own words.
+        ("a: " + "[" * 100_000, "more than 300 levels|maximum nesting depth"),
+        ("- " * 100_000 + "a\n", "more than 300 levels|maximum nesting depth"),
     ],
 )
 def test_what_yaml_has_beyond_json_is_refused(text, said):

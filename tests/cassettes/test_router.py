@@ -5,13 +5,15 @@ from __future__ import annotations
 import contextvars
 import queue
 import socket
+import sys
 import threading
 import time
 from pathlib import Path
 
 import pytest
 
-from pytest_llm.cassettes import Desk, Hosts, Recorder, Router, Secrets, Shelf, asking
+from pytest_llm.calls.pool import NAME as POOL
+from pytest_llm.cassettes import Desk, Hosts, Recorder, Router, Secrets, Shelf, asking, unrecorded
 from pytest_llm.cassettes.socket_guard import SocketGuard
 from pytest_llm.errors import CassetteMiss
 
@@ -215,3 +217,39 @@ def test_the_addresses_of_an_ignored_host_pass_the_guard(monkeypatch):
     finally:
         guard.leave()
     assert connected == [("203.0.113.7", 443)]
+
+
+# -- what is asked ahead ----------------------------------------------------------------------------------------
+
+
+def test_what_is_recorded_by_whoever_sends_it_passes_here(router):
+    url = "https://model.invalid/v1/chat/completions"
+    assert router.records(url)
+    with unrecorded():
+        assert not router.records(url)
+        assert in_thread(lambda: router.records(url))
+    assert router.records(url)
+
+
+def test_what_a_grader_asks_ahead_by_itself_is_given_to_nobody(router):
+    ahead = Recorder(DESK, Path("two"), shown="two", owner="test_x.py::two", is_ahead=True)
+    router.enter(recorder("one"), "subject")
+    with asking(ahead, "judge"), pytest.raises(CassetteMiss, match="x was asked ahead of its test"):
+        router.asker("x")
+    assert router.refused == []  # its test will ask it
+
+
+def test_threads_of_the_pool_are_at_nobodys_work(router):
+    gate = threading.Event()
+    thread = threading.Thread(target=lambda: [time.sleep(0.001) for _ in iter(gate.is_set, True)], name=f"{POOL}-1")
+    thread.start()
+    router.enter(recorder("one"), "subject")
+    gate.set()
+    thread.join()
+    assert thread not in router._at_work
+
+
+def test_a_process_of_one_thread_is_not_looked_at(router, monkeypatch):
+    monkeypatch.setattr(threading, "enumerate", lambda: [threading.current_thread()])
+    monkeypatch.delattr(sys, "_current_frames")
+    router.enter(recorder("one"), "subject")

@@ -11,7 +11,9 @@ import pytest
 from pytest_llm import Message, Prompt
 from pytest_llm.calls import endpoint
 from pytest_llm.calls.endpoint import Endpoint, async_client_for, client_for
+from pytest_llm.calls.transport import Reply
 from pytest_llm.errors import CallFailed, EndpointError, PromptError
+from pytest_llm.prompts import sending
 
 DIALOGUE = Prompt(
     name="p",
@@ -114,3 +116,17 @@ def test_the_blocking_client_is_kept_for_the_next_call(serve, monkeypatch):
     client_for(Endpoint(base_url=server.url)).close()
     with pytest.raises(RuntimeError, match="the client has been closed"):
         DIALOGUE.replace(base_url=server.url).ask(email="x")
+
+
+def test_where_a_test_says_how_it_is_sent_so_but_not_past_a_client_that_is_given(ask, serve):
+    sent = []
+
+    def send(prompt, request):
+        sent.append((prompt.name, request.messages[-1]["content"]))
+        return Reply(data={"choices": [{"message": {"content": "graded"}}]}, latency=None)
+
+    with sending(send):
+        assert ask(DIALOGUE, email="x").text == "graded"
+        with openai.OpenAI(base_url=serve(echo).url, api_key="none") as client:
+            assert DIALOGUE.ask(client, email="x").text == "2: Sure?"
+    assert sent == [("p", "x"), ("p", "Sure?")]
