@@ -22,7 +22,7 @@ from pytest_llm.scope import COLLECTED, WORKER_OUTPUT, Collected, scope_of
 from pytest_llm.settings import LAST_RUN
 
 if TYPE_CHECKING:
-    from pytest_llm.asking import Asking
+    from pytest_llm.progress import ProgressLine
 
 
 class Controller:
@@ -37,12 +37,12 @@ class Controller:
         self._fixtures: dict[str, FixtureCalls] = {}
         self._verdicts: list[Verdict] = []
         self._problem = ""
-        self._asking: Asking | None = None
+        self._progress: ProgressLine | None = None
         if self._settings.asks:
-            from pytest_llm.asking import Asking
+            from pytest_llm.progress import ProgressLine
 
-            self._asking = Asking(config)
-            config.pluginmanager.register(self._asking, "pytest-llm-asking")
+            self._progress = ProgressLine(config)
+            config.pluginmanager.register(self._progress, "pytest-llm-progress")
 
     def receive(self, line: str) -> None:
         """One item's result; a rerun of the item replaces it."""
@@ -50,8 +50,8 @@ class Controller:
         if result is None or line != known:  # from a worker of xdist, or with a secret taken out
             result = Result.of(json.loads(line))
         self._heard.add(line, result)
-        if self._asking is not None:
-            self._asking.heard(result)
+        if self._progress is not None:
+            self._progress.heard(result)
 
     def receive_fixtures(self, payload: str) -> None:
         """What fixtures of wider scope have asked."""

@@ -15,7 +15,7 @@ from genai_prices.data import providers
 from genai_prices.data_snapshot import DataSnapshot
 from genai_prices.types import ModelInfo, ModelPrice, PriceCalculation, Provider, TieredPrices
 
-from pytest_llm.calls.price import Charge
+from pytest_llm.calls.charge import Charge
 
 # Not the library's own snapshot: the code under test may have had that updated over the network.
 _SHIPPED = DataSnapshot(providers=providers, from_auto_update=False)

@@ -17,7 +17,7 @@ import pyte
 import pytest
 from slow_endpoint import TEST, Endpoint
 
-from pytest_llm.asking import Asking
+from pytest_llm.progress import ProgressLine
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ def test_workers_of_xdist_are_told_of_too(slow):
 def test_without_a_terminal_a_line_of_its_own_comes_now_and_then(slow, monkeypatch):
     slow.write(
         "conftest.py",
-        "import pytest_llm.asking as asking\nasking.TOLD_S = 0.2\n",
+        "import pytest_llm.progress as progress\nprogress.TOLD_S = 0.2\n",
     )
     result = slow.run("--llm-live", "--llm-concurrency=2")
     lines = [line for line in result.outlines if told(line)]
@@ -116,8 +116,8 @@ def test_a_result_whose_tokens_are_not_told_leaves_the_sum_unknown():
         pluginmanager=SimpleNamespace(get_plugin=lambda name: None),
         stash={},
     )
-    asking = Asking(config, clock=lambda: 1.0)
+    line = ProgressLine(config, clock=lambda: 1.0)
     for tokens in ({"total_tokens": 4}, {}):
-        asking.heard(SimpleNamespace(recorded=1, asked=0, usage=tokens, cost_usd=None))
-    now = asking._progress(2.0)
+        line.heard(SimpleNamespace(recorded=1, asked=0, usage=tokens, cost_usd=None))
+    now = line._progress(2.0)
     assert (now.done, now.tokens, now.cost_usd, now.rate) == (2, None, None, 2.0)

@@ -1,4 +1,4 @@
-"""Asking by a prompt itself: of its own endpoint or a client that is given, blocking or not, turn by turn."""
+"""ProgressLine by a prompt itself: of its own endpoint or a client that is given, blocking or not, turn by turn."""
 
 from __future__ import annotations
 

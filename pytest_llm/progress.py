@@ -30,7 +30,7 @@ WINDOW_S = 15.0
 """Over which the rate is taken."""
 
 
-class Asking:
+class ProgressLine:
     """Hears of results, and tells of them while the run goes on."""
 
     def __init__(self, config: pytest.Config, clock: Callable[[], float] = time.monotonic) -> None:
