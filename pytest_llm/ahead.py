@@ -1,4 +1,4 @@
-"""ProgressLine ahead: what items to come are declared to ask is asked while earlier ones run. PYTEST_DONT_REWRITE
+"""Asking ahead: what items to come are declared to ask is asked while earlier ones run. PYTEST_DONT_REWRITE
 
 Nothing else of a test is run ahead: pytest runs items as ever, one after the other, and an item that asks finds the
 reply there. Its request is compared then with what was asked; where they differ it asks by itself, and no item like it

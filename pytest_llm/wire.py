@@ -1,4 +1,4 @@
-"""ProgressLine for a declared prompt: at its host's pace, counted and recorded, past the patch. PYTEST_DONT_REWRITE
+"""Asking for a declared prompt: at its host's pace, counted and recorded, past the patch. PYTEST_DONT_REWRITE
 
 What is sent is what was rendered, so the recorder is told of it here, where it is known whose it is, and not by the
 patch of the HTTP libraries: that is away while tests run that are none of ours, and knows nothing of tests to come.

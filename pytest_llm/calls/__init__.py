@@ -1,4 +1,4 @@
-"""ProgressLine a model: messages, requests, responses, and the transport. PYTEST_DONT_REWRITE"""
+"""Asking a model: messages, requests, responses, and the transport. PYTEST_DONT_REWRITE"""
 
 from pytest_llm.calls.charge import Charge, terms_of
 from pytest_llm.calls.conversation import messages_of

@@ -1,6 +1,6 @@
 """Sending one request through an openai client, with the retries of the transport. PYTEST_DONT_REWRITE
 
-These retries repeat a request that got no answer. ProgressLine again because the answer was bad is another thing, counted
+These retries repeat a request that got no answer. Asking again because the answer was bad is another thing, counted
 apart; the SDK's own retries are switched off, or they would multiply.
 """
 

@@ -26,7 +26,7 @@ class Budget:
     cost: float | None = None
     #: Seconds from the first request on.
     deadline: float | None = None
-    #: So many identical replies in a row end the run; None for never. ProgressLine again without feedback is exempt.
+    #: So many identical replies in a row end the run; None for never. Asking again without feedback is exempt.
     stall: int | None = 2
 
     def __post_init__(self) -> None:

@@ -96,7 +96,7 @@ def value_of_feedback(
 def _at_equal_tokens(pairs: Sequence[tuple[TraceRecord, TraceRecord]], confidence: float) -> AtEqualTokens | None:
     """As many corrections of the arm as the other one's budget can pay for, and those that they are worth.
 
-    ProgressLine again is cheaper than asking with feedback: the same number of attempts is not the same cost. Olausson et
+    Asking again is cheaper than asking with feedback: the same number of attempts is not the same cost. Olausson et
     al. 2024, arXiv 2306.09896.
     """
     ours, theirs = (_dearness([pair[side] for pair in pairs]) for side in (0, 1))

@@ -1,4 +1,4 @@
-"""ProgressLine by a prompt itself: of its own endpoint or a client that is given, blocking or not, turn by turn."""
+"""Asking by a prompt itself: of its own endpoint or a client that is given, blocking or not, turn by turn."""
 
 from __future__ import annotations
 
