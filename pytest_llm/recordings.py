@@ -91,8 +91,9 @@ class Recordings:
     def _secrets(self) -> Secrets:
         """Those of now, and those that were set before: an application may load its keys in the middle of a test."""
         if self._settings.asks or self._known_secrets is None:
-            self._seen.update(os.environ)
-            self._known_secrets = Secrets.of(self._seen)
+            # Copies: another thread may change either meanwhile, and what is asked ahead is not to fail of that.
+            self._seen.update({name: value for name in list(os.environ) if (value := os.environ.get(name)) is not None})
+            self._known_secrets = Secrets.of(self._seen.copy())
         return self._known_secrets
 
     def recover(self) -> list[str]:

@@ -6,6 +6,7 @@ started; these belong to the item that runs, if exactly one does. Anything else 
 
 from __future__ import annotations
 
+import gc
 import sys
 import threading
 import weakref
@@ -63,6 +64,22 @@ def unrecorded() -> Iterator[None]:
         _UNRECORDED.reset(token)
 
 
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Keep Python from collecting garbage while it walks its threads.
+
+    It holds a lock of its own meanwhile; what is collected may let another thread run, which wants that lock to end, and
+    both wait for ever. See https://github.com/python/cpython/issues/106883.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
 class Router:
     """The recorders that are open: the running item's, and on top of it those of fixtures that are being set up."""
 
@@ -98,7 +115,8 @@ class Router:
         others = [one for one in threading.enumerate() if not one.name.startswith(POOL)]  # its threads say who asks
         if len(others) == 1:
             return
-        frames = sys._current_frames()  # noqa: SLF001 - documented, and a test notices when it goes
+        with _no_collection():
+            frames = sys._current_frames()  # noqa: SLF001 - documented, and a test notices when it goes
         for thread in others:
             frame = frames.get(thread.ident or 0)
             if frame is None or thread is threading.current_thread():

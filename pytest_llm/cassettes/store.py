@@ -48,8 +48,8 @@ class Shelf:
     """The cassette that was read last: the samples of one case follow each other, and share a file."""
 
     def __init__(self) -> None:
-        self._of: tuple[str, int, int] | None = None
-        self._entries: dict[str, Entry] | None = None
+        # One thing, put in its place at once: several threads may read.
+        self._last: tuple[tuple[str, int, int], dict[str, Entry] | None] | None = None
 
     def load(self, path: Path, shown: str) -> dict[str, Entry] | None:
         """As `load`, without reading a file again that has not changed; the entries are not to be changed."""
@@ -58,9 +58,10 @@ class Shelf:
         except OSError:
             return load(path, shown)
         of = (str(path), found.st_mtime_ns, found.st_size)
-        if of != self._of:
-            self._entries, self._of = load(path, shown), of
-        return self._entries
+        last = self._last
+        if last is None or last[0] != of:
+            self._last = last = (of, load(path, shown))
+        return last[1]
 
 
 def merge(path: Path, added: Mapping[str, tuple[RequestRecord, list[StoredReply]]], state: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import gc
 import queue
 import socket
 import sys
@@ -253,3 +254,23 @@ def test_a_process_of_one_thread_is_not_looked_at(router, monkeypatch):
     monkeypatch.setattr(threading, "enumerate", lambda: [threading.current_thread()])
     monkeypatch.delattr(sys, "_current_frames")
     router.enter(recorder("one"), "subject")
+
+
+def test_no_garbage_is_collected_while_python_walks_its_threads(router, monkeypatch):
+    """Otherwise two threads may wait for each other for ever: CPython's issue 106883."""
+    walked, frames = [], sys._current_frames
+    monkeypatch.setattr(sys, "_current_frames", lambda: walked.append(gc.isenabled()) or frames())
+    gate = threading.Event()
+    thread = threading.Thread(target=gate.wait)
+    thread.start()
+    router.enter(recorder("one"), "subject")
+    gate.set()
+    thread.join()
+    assert walked == [False]
+    assert gc.isenabled()
+    gc.disable()
+    try:
+        router.leave(router._open[0].recorder)
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
