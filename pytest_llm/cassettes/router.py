@@ -68,8 +68,8 @@ def unrecorded() -> Iterator[None]:
 def _no_collection() -> Iterator[None]:
     """Keep Python from collecting garbage while it walks its threads.
 
-    It holds a lock of its own meanwhile; what is collected may let another thread run, which wants that lock to end, and
-    both wait for ever. See https://github.com/python/cpython/issues/106883.
+    It holds a lock of its own meanwhile; what is collected may let another thread run, which wants that lock to end,
+    and both wait for ever. See https://github.com/python/cpython/issues/106883.
     """
     was_on = gc.isenabled()
     gc.disable()

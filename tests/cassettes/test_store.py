@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-import threading
 import time
 from pathlib import Path
 
@@ -298,27 +297,3 @@ def test_a_file_beside_a_cassette_that_lost_its_line_ends_is_written_anew(tmp_pa
     path.unlink()  # as the message says
     put(path, ONE, reply(text=long))
     assert stored(path) == {(1, "1", 1): long}
-
-
-def test_threads_that_read_different_cassettes_get_their_own(tmp_path):
-    """The shelf keeps one; what is asked ahead reads from several threads."""
-    for name in ("a", "b"):
-        put(tmp_path / f"{name}.yaml", ONE, reply(text=name))
-    shelf, wrong = store.Shelf(), []
-
-    def read(name):
-        for _ in range(300):
-            (entry,) = shelf.load(tmp_path / f"{name}.yaml", name).values()
-            wrong.extend(name for one in entry.replies.values() if one.body["text"] != name)
-
-    threads = [threading.Thread(target=read, args=(name,)) for name in "abab"]
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    try:
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    finally:
-        sys.setswitchinterval(interval)
-    assert not wrong
