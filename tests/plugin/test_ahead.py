@@ -422,6 +422,15 @@ def test_an_endpoint_that_refuses_too_many_is_asked_more_slowly_and_loses_no_ite
     assert len(ahead.endpoint.names) < 99 * 1.4
 
 
+def test_an_account_that_is_empty_is_no_matter_of_pace(ahead):
+    empty = {"error": {"message": "pay first", "code": "insufficient_quota"}}
+    ahead.begin(said=lambda name, number: (429, empty), hold=1)
+    result = live(ahead, "-k", "c00")
+    assert result.parseoutcomes()["errors"] == 1
+    result.stdout.fnmatch_lines(["the endpoint answered 429: 'pay first'"])
+    assert len(asked(ahead)) == 3
+
+
 # -- corrections ------------------------------------------------------------------------------------------------
 
 CORRECTED = (
