@@ -7,15 +7,18 @@ is asked for ahead any more.
 
 from __future__ import annotations
 
+import _socket
 import contextlib
 import functools
+import inspect
 import itertools
 import logging
 import os
 import socket
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
@@ -44,30 +47,52 @@ Function: TypeAlias = tuple[Any, str]
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """The fixtures of wider scope that a test needs: what they set up, a key or an address, is a part of its call."""
+    """The fixtures that a test needs: what they set up, a key or a server, is a part of its call."""
 
-    #: Of class, module and package, each with where it belongs and its parameter.
+    #: Of class, module and package, each with where it belongs, and those of the session that have parameters.
     near: frozenset[tuple[Any, ...]]
     #: Of the session.
     far: tuple[pytest.FixtureDef[Any], ...]
+    #: Whether the project has fixtures of its own that are set up for each test: nobody knows yet what they will do.
+    is_sure: bool
 
     @classmethod
     def of(cls, item: pytest.Function) -> Surroundings:
         """As pytest found them when it collected the item."""
         # pytest has no public way to ask whose fixtures a test gets.
         closure = item._fixtureinfo.name2fixturedefs.values()  # noqa: SLF001
-        found = [one for several in closure for one in several if not one.func.__module__.startswith("_pytest.")]
+        found = [one for several in closure for one in several if _does_something(one)]
         indices = item.callspec.indices if hasattr(item, "callspec") else {}
         near = {
-            (one, item.getparent(pytest.Class if one.scope == "class" else pytest.Module), indices.get(one.argname))
+            (one, item.getparent(_PARENTS.get(one.scope, pytest.Module)), indices.get(one.argname))
             for one in found
-            if one.scope not in ("function", "session")
+            if one.scope != "function" and (one.scope != "session" or one.argname in indices)
         }
-        return cls(frozenset(near), tuple(one for one in found if one.scope == "session"))
+        return cls(
+            near=frozenset(near),
+            far=tuple(one for one in found if one.scope == "session"),
+            is_sure=not any(one.scope == "function" and _is_of(item.config, one) for one in found),
+        )
 
     def are_those_of(self, running: Surroundings) -> bool:
         """Whether they are set up, as an item that runs shows, and nothing else is that will be gone."""
         return self.near == running.near and all(one.cached_result is not None for one in self.far)
+
+
+_PARENTS: Mapping[str, type[pytest.Item | pytest.Collector]] = {"class": pytest.Class, "session": pytest.Session}
+
+
+def _does_something(fixture: pytest.FixtureDef[Any]) -> bool:
+    """Whether it is a project's or a plugin's; of pytest's own, setup_module, setUpClass and their like are."""
+    return not fixture.func.__module__.startswith("_pytest.") or fixture.argname.startswith(("_xunit_", "_unittest_"))
+
+
+def _is_of(config: pytest.Config, fixture: pytest.FixtureDef[Any]) -> bool:
+    """Whether a fixture is written in the project, and in no library that it has installed."""
+    if fixture.func.__module__.startswith("_pytest."):
+        return True  # setup_method and setUp, which call the project's
+    place = Path(inspect.getsourcefile(inspect.unwrap(fixture.func)) or "")
+    return place.is_relative_to(config.rootpath) and "site-packages" not in place.parts
 
 
 class Ahead:
@@ -85,8 +110,7 @@ class Ahead:
         self._places: dict[pytest.Item, int] = {}
         self._next = 0
         self._errands: dict[pytest.Item, Errand] = {}
-        #: Of items that did not ask, and of items that ask at another address.
-        self._unused: list[Errand] = []
+        #: Those of items that ask at another address.
         self._elsewhere: list[Errand] = []
         #: Items that were met, or whose errand was begun.
         self._seen: set[pytest.Item] = set()
@@ -94,6 +118,7 @@ class Ahead:
         self._off: set[Function] = set()
         self._declared: dict[Function, Declared | None] = {}
         self._quiet = _Quiet()
+        self._process = os.getpid()
 
     def expect(self, items: Sequence[pytest.Item]) -> None:
         """All items of this process, in their order."""
@@ -102,33 +127,41 @@ class Ahead:
 
     def errand_of(self, item: pytest.Function) -> Errand | None:
         """What was asked ahead for an item that is about to ask; and ask for those that come after it."""
+        if os.getpid() != self._process:  # a test that is run in a fork of its own has none of our threads
+            return None
         if self._wire.pool.most > 1:
             self._wire.pool.resume()  # nobody looks at a test any more, if another one runs
             self._go_on(item)
-        errand = self._errands.pop(item, None)
-        if errand is not None and self._wire.clients.of(item.stash[DRAW].prompt) is not errand.client:
+        errand = self._errands.get(item)
+        if errand is None or errand.is_used:
+            return None
+        if self._wire.clients.of(item.stash[DRAW].prompt) is not errand.client:
             # A fixture has changed address or key.
             self._turn_off(item)
-            self._elsewhere.append(errand)
+            self._elsewhere.append(self._errands.pop(item))
             return None
         return errand
 
     def ended(self, item: pytest.Function, opened: OpenItem) -> None:
-        """Look whether an item used what was asked for it."""
-        errand = self._errands.pop(item, None)
-        if errand is not None:
-            self._unused.append(errand)
-        if opened.recorder.drop_given() or errand is not None:
+        """Look whether an item used what was asked for it; what it did not ask for, it may when it is run again."""
+        errand = self._errands.get(item)
+        if errand is not None and errand.is_used:
+            del self._errands[item]
+        if opened.recorder.drop_given() or (errand is not None and not errand.is_used):
             self._turn_off(item)
 
     def finish(self) -> None:
-        """Ask nothing more, and keep what was asked for items that have not run: they will not ask it again."""
+        """Ask nothing more, and keep what was asked for items that have not asked: they will not ask it again.
+
+        Not where a fixture of the project's own might have changed whom they ask.
+        """
         self._wire.pool.close(LAST_WAIT_S)
-        for errand in self._elsewhere:
-            errand.recorder.drop()
-        for errand in (*self._unused, *self._errands.values()):
-            with contextlib.suppress(LlmError):  # what a cassette does not take is in the journal
-                errand.recorder.close()
+        for errand in (*self._elsewhere, *self._errands.values()):
+            if errand.recorder.is_sure and errand not in self._elsewhere:
+                with contextlib.suppress(LlmError):  # what a cassette does not take is in the journal
+                    errand.recorder.close(replacing=False)
+            else:
+                errand.recorder.drop()
         self._quiet.end()
 
     # -- what is next -------------------------------------------------------------------------------------------
@@ -142,10 +175,11 @@ class Ahead:
             declared = self._declaration(coming, draw)
             if declared is None or _function(coming) in self._off or not _is_certain(coming, draw):
                 continue
-            if not Surroundings.of(coming).are_those_of(running):
+            surroundings = Surroundings.of(coming)
+            if not surroundings.are_those_of(running):
                 return  # when those of an item are set up, it is asked for
             self._seen.add(coming)
-            self._begin(coming, draw, declared)
+            self._begin(coming, draw, declared, is_sure=surroundings.is_sure)
 
     def _coming(self, item: pytest.Function) -> Iterator[pytest.Item]:
         """The items after one, as far as is looked ahead."""
@@ -177,7 +211,7 @@ class Ahead:
 
     # -- asking -------------------------------------------------------------------------------------------------
 
-    def _begin(self, item: pytest.Function, draw: Draw, declared: Declared) -> None:
+    def _begin(self, item: pytest.Function, draw: Draw, declared: Declared, *, is_sure: bool) -> None:
         try:
             client = self._wire.clients.of(draw.prompt)
         except LlmError:  # no key, for one: the item will say so
@@ -185,7 +219,7 @@ class Ahead:
         opened = OpenItem(
             item,
             draw,
-            self._recordings.of_item(item, draw, is_ahead=True),
+            self._recordings.of_item(item, draw, is_ahead=True, is_sure=is_sure),
             wire=self._wire,
             environment=dict(os.environ),
             version=lambda: None,
@@ -240,9 +274,11 @@ def _is_certain(item: pytest.Function, draw: Draw) -> bool:
 def _is_blocked() -> bool:
     """Whether somebody keeps this process from the network, as pytest-socket and pytest-recording do while a test runs.
 
-    They put something in the place of the class, or of its method `connect`, which Python's class does not define.
+    They put something in the place of the class, or of its method `connect`, which Python's class inherits; some put
+    that one itself into the class when they end.
     """
-    return socket.socket.__module__ != "socket" or "connect" in vars(socket.socket)
+    own = _socket.socket.connect
+    return socket.socket.__module__ != "socket" or vars(socket.socket).get("connect", own) is not own
 
 
 def _function(item: pytest.Item) -> Function:

@@ -435,6 +435,12 @@ def _check_inputs(prompt: Prompt, suite: Suite) -> None:
             raise type(error)(f"{place}: {error}", where=f'Prompt "{prompt.name}"') from error
 
 
+def is_our_fixture(item: pytest.Function, name: str) -> bool:
+    """Whether a test gets our fixture of that name, and none that the project has put in its place."""
+    # pytest has no public way to ask whose fixture a test gets.
+    return str(item._fixtureinfo.name2fixturedefs[name][-1].func.__module__) == "pytest_llm.fixtures"  # noqa: SLF001
+
+
 def has_empty_body(function: Callable[..., Any]) -> bool:
     """Whether a test's body can assert nothing: it has a docstring, `...` or `pass` at most."""
     try:

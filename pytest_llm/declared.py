@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import pytest
 
-from pytest_llm.collection import Draw
+from pytest_llm.collection import Draw, is_our_fixture
 from pytest_llm.errors import LlmError
 from pytest_llm.retrying import Options, plan_of
 from pytest_llm.settings import Settings
@@ -39,8 +39,10 @@ def declared_by(item: pytest.Function, draw: Draw, settings: Settings) -> Declar
     if draw.prompt is None or draw.suite.record_errors:
         return None
     if "llm_response" in item.fixturenames:
-        return Declared("reply")
-    if "llm_retry" not in item.fixturenames or (call := _call_of("llm_retry", item.function)) is None:
+        return Declared("reply") if is_our_fixture(item, "llm_response") else None
+    if "llm_retry" not in item.fixturenames or not is_our_fixture(item, "llm_retry"):
+        return None
+    if (call := _call_of("llm_retry", item.function)) is None:
         return None
     options = _literals(call.keywords)
     if call.args or (options is None and _changes_the_prompt(call)):

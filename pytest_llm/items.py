@@ -139,13 +139,17 @@ class OpenItem:
         """Take over what was asked ahead: the item is about to ask by itself."""
         if (errand := self.errand()) is not None:
             errand.job.wait()
-            self.recorder.take_over(errand.recorder)
+            self._take_over(errand)
 
     async def areach(self) -> None:
         """As `reach`, without blocking."""
         if (errand := self.errand()) is not None:
             await errand.awaited()
-            self.recorder.take_over(errand.recorder)
+            self._take_over(errand)
+
+    def _take_over(self, errand: Errand) -> None:
+        errand.is_used = True
+        self.recorder.take_over(errand.recorder)
 
     def respond(self, send: Callable[[Request], Reply] | None = None) -> Response:
         """The response of the prompt to the case; with `send`, to the replies that it gives."""

@@ -105,7 +105,13 @@ class Recordings:
         return recover(self._settings.state)
 
     def of_item(
-        self, item: pytest.Function, draw: Draw, *, replays_only: bool = False, is_ahead: bool = False
+        self,
+        item: pytest.Function,
+        draw: Draw,
+        *,
+        replays_only: bool = False,
+        is_ahead: bool = False,
+        is_sure: bool = True,
     ) -> Recorder:
         """The recorder of an item."""
         key = (item.parent.nodeid if item.parent else "", item.originalname)  # texts: a Path is dear to hash
@@ -124,6 +130,7 @@ class Recordings:
             keeps_errors=draw.suite.record_errors,
             replays_only=replays_only,
             is_ahead=is_ahead,
+            is_sure=is_sure,
         )
 
     def of_fixture(self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> Recorder:

@@ -22,7 +22,7 @@ import pytest
 from pytest_llm.calls import Request
 from pytest_llm.cassettes import Exchange, StoredReply
 from pytest_llm.clients import Clients
-from pytest_llm.collection import DRAW, Draw, cassette_folder, cassette_name, has_empty_body
+from pytest_llm.collection import DRAW, Draw, cassette_folder, cassette_name, has_empty_body, is_our_fixture
 from pytest_llm.errors import CassetteMiss, LlmError
 from pytest_llm.items import OpenItem, stored_reply
 from pytest_llm.options import settings_of
@@ -94,9 +94,7 @@ class CollectedTests:
         draw: Draw = item.stash[DRAW]
         if draw.prompt is None or "llm_response" not in item.fixturenames:
             raise NotGraded("the test asks by itself, and is not run")
-        # pytest has no public way to ask whose fixture a test gets.
-        fixture = item._fixtureinfo.name2fixturedefs["llm_response"][-1]  # noqa: SLF001
-        if fixture.func.__module__ != "pytest_llm.fixtures":
+        if not is_our_fixture(item, "llm_response"):
             raise NotGraded("the project has a fixture llm_response of its own")
         return OpenItem(
             item,

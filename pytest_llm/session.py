@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import warnings
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -278,17 +279,17 @@ class Session:
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Say failures of ours without our traceback, and put the result on the report."""
-        report = yield
+        error = call.excinfo.value if call.excinfo is not None else None
+        said = our_error(error)
+        with _untraced(item.config) if said is not None and DRAW in item.stash else contextlib.nullcontext():
+            report = yield
         if asked := self._fixtures.told():
             setattr(report, FIXTURES_ATTRIBUTE, self._recordings.scrub(json.dumps([one.json for one in asked])))
         opened = item.stash.get(OPEN, None)
         if opened is None:  # closed, or not ours: a fixture of wider scope may have missed its recording all the same
-            said = our_error(call.excinfo.value) if call.excinfo is not None else None
             said = said if isinstance(said, CassetteMiss) or DRAW in item.stash else None
             report.longrepr = report.longrepr if said is None else self._recordings.scrub(visible(str(said)))
             return report
-        error = call.excinfo.value if call.excinfo is not None else None
-        said = our_error(error)
         if said is None and _has_swallowed(opened, report):
             if report.failed:
                 report.sections.append(("what came after", f"{type(error).__name__}: {visible(str(error))}"))
@@ -428,6 +429,17 @@ def _share_of(concurrency: int, config: pytest.Config) -> int:
 
 def _nothing() -> None:
     """What was asked ahead where nothing is."""
+
+
+@contextlib.contextmanager
+def _untraced(config: pytest.Config) -> Iterator[None]:
+    """Keep pytest from writing a traceback out that nobody will see: a tenth of a second of each failed call."""
+    style = config.option.tbstyle
+    config.option.tbstyle = "value"
+    try:
+        yield
+    finally:
+        config.option.tbstyle = style
 
 
 def _has_swallowed(opened: OpenItem, report: pytest.TestReport) -> bool:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_llm.calls import Request
+from pytest_llm.calls.breaker import Breaker
 from pytest_llm.calls.pool import Job, Pool, Turn
 from pytest_llm.cassettes import COME_AGAIN_S, CallRole, Recorder, calling, model_record, unrecorded
 from pytest_llm.clients import Clients
@@ -30,7 +31,7 @@ POOL: pytest.StashKey[Pool] = pytest.StashKey()
 """The pool of this process."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(slots=True, kw_only=True, eq=False)
 class Errand:
     """What is asked ahead for an item, and the recorder that has what came."""
 
@@ -38,6 +39,8 @@ class Errand:
     recorder: Recorder
     #: Whom it asks, with which key.
     client: OpenAI
+    #: Whether its item has taken over what came.
+    is_used: bool = False
 
     async def awaited(self) -> None:
         """Until it has ended, without blocking."""
@@ -66,20 +69,24 @@ class Wire:
         """The reply, recorded. Raises CallFailed, and CassetteMiss where the budget is spent."""
         from pytest_llm.calls.transport import posted, send
 
-        host = host_of(client)
+        host, lasted = host_of(client), 0.0
+        breaker = self.pool.breaker((str(client.base_url), client.api_key, request.model))
 
         def post(client: OpenAI, request: Request, options: Mapping[str, Any]) -> Any:
-            self.pool.breaker(host).check()
+            nonlocal lasted
+            breaker.check()
             with (
                 self.pool.turn(host) as turn,
                 calling(in_loop=False),
                 _kept(recorder, request, role, arm, turn, at=str(client.base_url)) as answer,
             ):
-                answer(http := posted(client, request, options))
+                http = posted(client, request, options)
+                lasted = self.pool.clock() - turn.started
+                answer(http)
             return http
 
-        with self._counted(host, request, recorder, arm):
-            return send(client, request, within=within, by=post)
+        with self._counted(breaker, request, recorder, arm):
+            return replace(send(client, request, within=within, by=post), latency=lasted)
 
     async def asend(
         self,
@@ -95,34 +102,40 @@ class Wire:
 
         from pytest_llm.calls.transport import asend, posted
 
-        host = host_of(client)
+        host, lasted = host_of(client), 0.0
+        breaker = self.pool.breaker((str(client.base_url), client.api_key, request.model))
 
         async def post(client: AsyncOpenAI, request: Request, options: Mapping[str, Any]) -> Any:
+            nonlocal lasted
             while True:
-                self.pool.breaker(host).check()
+                breaker.check()
                 try:
                     async with self.pool.aturn(host) as turn:
                         at = str(client.base_url)
                         kept = _kept(recorder, request, "subject", arm, turn, at=at)
                         with calling(in_loop=True), kept as answer:
-                            answer(http := await posted(client, request, options))
+                            http = await posted(client, request, options)
+                            lasted = self.pool.clock() - turn.started
+                            answer(http)
                     return http
                 except NoRoomYet:
                     await anyio.sleep(COME_AGAIN_S)
 
-        with self._counted(host, request, recorder, arm):
-            return await asend(client, request, within=within, by=post)
+        with self._counted(breaker, request, recorder, arm):
+            return replace(await asend(client, request, within=within, by=post), latency=lasted)
 
     @contextlib.contextmanager
-    def _counted(self, host: str, request: Request, recorder: Recorder, arm: str) -> Iterator[None]:
+    def _counted(self, breaker: Breaker, request: Request, recorder: Recorder, arm: str) -> Iterator[None]:
         """Tell the breaker how a call ended, all its tries included."""
+        started = self.pool.clock()
         try:
             yield
         except CallFailed as failed:
-            self.pool.breaker(host).fail(failed)
-            recorder.note_failure(model_record(request.endpoint, request.body), failed, arm)
+            if failed.status is not None or recorder.is_sure:
+                breaker.fail(failed, started)
+                recorder.note_failure(model_record(request.endpoint, request.body), failed, arm)
             raise
-        self.pool.breaker(host).succeed()
+        breaker.succeed()
 
 
 def host_of(client: Any) -> str:

@@ -10,7 +10,7 @@ import contextlib
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Hashable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -78,7 +78,7 @@ class Pool:
         self._work = threading.Condition(self._lock)
         self._turns = threading.Condition(self._lock)
         self._limiters: dict[str, Limiter] = {}
-        self._breakers: dict[str, Breaker] = {}
+        self._breakers: dict[Hashable, Breaker] = {}
         self._queue: deque[Job] = deque()
         self._running: Counter[str] = Counter()
         self._threads: list[threading.Thread] = []
@@ -95,7 +95,7 @@ class Pool:
                 job.cancel()
                 return
             self._queue.append(job)
-            if self._idle:
+            if len(self._queue) <= self._idle:  # those that were woken and have not looked yet count as idle
                 self._work.notify()
             elif len(self._threads) < self.most:
                 thread = threading.Thread(target=self._serve, name=f"{NAME}-{len(self._threads) + 1}", daemon=True)
@@ -163,9 +163,15 @@ class Pool:
 
     # -- pace ---------------------------------------------------------------------------------------------------
 
-    def breaker(self, host: str) -> Breaker:
-        """What stops a host from being asked in vain."""
-        return self._breakers.setdefault(host, Breaker())
+    def breaker(self, whom: Hashable) -> Breaker:
+        """What stops a model from being asked in vain, with the same key at the same address."""
+        with self._lock:
+            return self._breakers.setdefault(whom, Breaker(self._clock))
+
+    @property
+    def clock(self) -> Callable[[], float]:
+        """Seconds, as nobody who freezes the time of a test can stop them."""
+        return self._clock
 
     def _limiter(self, host: str) -> Limiter:
         if host not in self._limiters:
@@ -195,7 +201,8 @@ class Pool:
                     with self._lock:
                         self._turns.wait(PATIENCE_S)
                     continue
-                time.sleep(wait)
+                with self._given_back(host):
+                    time.sleep(wait)
                 if (turn := self._begun(host)) is not None:
                     break
             try:
@@ -210,9 +217,12 @@ class Pool:
 
         with self._beside(host):
             while True:
-                wait = self._reserved(host)
-                await anyio.sleep(ASYNC_PATIENCE_S if wait is None else wait)
-                if wait is not None and (turn := self._begun(host)) is not None:
+                if (wait := self._reserved(host)) is None:
+                    await anyio.sleep(ASYNC_PATIENCE_S)
+                    continue
+                with self._given_back(host):
+                    await anyio.sleep(wait)
+                if (turn := self._begun(host)) is not None:
                     break
             try:
                 yield turn
@@ -245,6 +255,15 @@ class Pool:
             if wait is not None:
                 limiter.start(now + wait)
             return wait
+
+    @contextlib.contextmanager
+    def _given_back(self, host: str) -> Iterator[None]:
+        """Give a place back that somebody waits to use, and is interrupted: by Ctrl-C, a time-out, a task group."""
+        try:
+            yield
+        except BaseException:
+            self._ended(host, Turn(self._clock()))
+            raise
 
     def _begun(self, host: str) -> Turn | None:
         """The turn whose time has come; None, and the place is given back, where the host has refused meanwhile."""

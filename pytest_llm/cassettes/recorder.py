@@ -93,6 +93,8 @@ class Desk:
     secrets: Callable[[], Secrets]
     journal: Callable[[], Journal]
     shelf: store.Shelf
+    #: Seconds; bound here, where nobody who freezes the time of one test finds it while another's reply comes.
+    clock: Callable[[], float] = time.monotonic
     #: Takes a request to an address from what may be spent. Raises CassetteMiss where it does not fit.
     reserve: Callable[[RequestRecord, str | None], Hold] | None = None
 
@@ -112,8 +114,12 @@ class Recorder:
         keeps_errors: bool = False,
         replays_only: bool = False,
         is_ahead: bool = False,
+        is_sure: bool = True,
     ) -> None:
-        """`is_ahead`: it asks for an item that has not begun, whose own recorder takes over what came."""
+        """`is_ahead`: it asks for an item that has not begun, whose own recorder takes over what came.
+
+        Not `is_sure`, what its item sets up may be what makes the endpoint answer.
+        """
         self.path = path
         self.mode: Mode = "replay" if replays_only else desk.mode
         self.slot = slot
@@ -123,7 +129,7 @@ class Recorder:
         self.exchanges: list[Exchange] = []
         #: Misses and mistakes that were raised into the code under test.
         self.problems: list[CassetteMiss | LlmError] = []
-        self.is_ahead = is_ahead
+        self.is_ahead, self.is_sure = is_ahead, is_sure
         #: Calls that came to nothing, by identity and slot; noted where it asks ahead.
         self.failures: dict[tuple[str, str], CallFailed] = {}
         self._desk = desk
@@ -202,7 +208,7 @@ class Recorder:
                 )
         if reply is None and self.mode == "replay":
             raise self._miss(identity, request, slot)
-        started = time.monotonic()
+        started = self._desk.clock()
         ticket = Ticket(
             identity=identity,
             slot=slot,
@@ -219,7 +225,7 @@ class Recorder:
             if self._desk.mode != "live":
                 self._desk.secrets().refuse(request, self.shown)
             if self._desk.reserve is not None:
-                ticket = replace(ticket, hold=self._desk.reserve(request, at), started=time.monotonic())
+                ticket = replace(ticket, hold=self._desk.reserve(request, at), started=self._desk.clock())
             with self._lock:
                 self._open.append(ticket)
         return ticket
@@ -292,7 +298,7 @@ class Recorder:
         secrets = self._desk.secrets()
         is_stored = self.mode in ("record", "rerecord")
         body = secrets.scrub_json(body_of(content, kept.get("content-type", ""), is_stored=is_stored))
-        latency_ms = None if ticket.started is None else round((time.monotonic() - ticket.started) * 1000)
+        latency_ms = None if ticket.started is None else round((self._desk.clock() - ticket.started) * 1000)
         with self._lock:
             if status >= 400 and not self._keeps_errors:
                 if ticket in self._open:
@@ -386,24 +392,27 @@ class Recorder:
         if recorded := sum(one.source == "recorded" for one in exchanges):
             self._desk.journal().settle(self.path, recorded)
 
-    def save(self) -> None:
-        """Put what was recorded into the cassette. Raises LlmError where that cannot be written."""
+    def save(self, *, replacing: bool = True) -> None:
+        """Put what was recorded into the cassette. Raises LlmError where that cannot be written.
+
+        Not `replacing`, a reply that is there meanwhile stays.
+        """
         with self._lock:
             unsaved, self._unsaved = self._unsaved, []
         added: dict[str, tuple[RequestRecord, list[StoredReply]]] = {}
         for one in unsaved:
             added.setdefault(one.identity, (one.request, []))[1].append(one.reply)
         if added:
-            store.merge(self.path, added, self._desk.state)
+            store.merge(self.path, added, self._desk.state, replacing=replacing)
             self._settle(unsaved)
 
-    def close(self) -> None:
+    def close(self, *, replacing: bool = True) -> None:
         """Save; an answer that is still under way is saved when it comes."""
         self._closed = True
         for ticket in list(self._open):
             if ticket.hold is not None:
                 ticket.hold.lose()
-        self.save()
+        self.save(replacing=replacing)
 
     def _miss(self, identity: str, request: RequestRecord, slot: str) -> CassetteMiss:
         why = explain_miss(

@@ -64,16 +64,24 @@ class Shelf:
         return last[1]
 
 
-def merge(path: Path, added: Mapping[str, tuple[RequestRecord, list[StoredReply]]], state: Path) -> None:
+def merge(
+    path: Path,
+    added: Mapping[str, tuple[RequestRecord, list[StoredReply]]],
+    state: Path,
+    *,
+    replacing: bool = True,
+) -> None:
     """Put replies into a cassette file, beside what any other process has put there meanwhile.
 
-    A reply replaces the one with the same request, slot and number. `state` is the folder for the lock.
+    A reply replaces the one with the same request, slot and number, if it is `replacing`. `state` is the folder for the
+    lock.
     """
 
     def change(entries: dict[str, Entry]) -> dict[str, Entry]:
         for identity, (request, replies) in added.items():
             entry = entries.setdefault(identity, Entry(identity, request))
-            entry.replies.update({(reply.slot, reply.number): reply for reply in replies})
+            found = {(reply.slot, reply.number): reply for reply in replies}
+            entry.replies = {**entry.replies, **found} if replacing else {**found, **entry.replies}
         return entries
 
     _rewrite(path, change, state)

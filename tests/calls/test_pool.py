@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import threading
 import time
@@ -304,14 +305,35 @@ def failed(status=None, what="no way", code=None):
     return problem
 
 
-def test_a_host_that_fails_the_same_way_again_and_again_is_asked_no_more():
-    breaker = Breaker()
+class Clock:
+    """Seconds that pass when a test says so."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def breaker():
+    return Breaker(Clock())
+
+
+def one_by_one(breaker, *failures, seconds=1.0):
+    for one in failures:
+        started = breaker.clock.now
+        breaker.clock.now += seconds
+        breaker.fail(one, started)
+
+
+def test_calls_that_fail_the_same_way_again_and_again_are_the_last(breaker):
     for _ in range(MOST_EQUAL):
         breaker.check()
-        breaker.fail(failed(401, "the key is refused"))
-    with pytest.raises(CallFailed, match="not asked: 5 calls in a row failed in the same way: the key is refused"):
+        one_by_one(breaker, failed(503, "broken"))
+    with pytest.raises(CallFailed, match="not asked: 5 calls in a row failed in the same way: broken"):
         breaker.check()
-    breaker.fail(failed(None, "not asked"))
+    one_by_one(breaker, failed(None, "not asked"))
     with pytest.raises(CallFailed, match="not asked"):
         breaker.check()
 
@@ -325,20 +347,78 @@ def test_a_host_that_fails_the_same_way_again_and_again_is_asked_no_more():
         [failed(429, code="a"), failed(429, code="b")] * 5,
     ],
 )
-def test_failures_of_one_request_or_of_several_kinds_do_not_stop_it(failures):
-    breaker = Breaker()
-    for one in failures:
-        breaker.fail(one)
+def test_failures_of_one_request_or_of_several_kinds_do_not_stop_it(breaker, failures):
+    one_by_one(breaker, *failures)
     breaker.check()
 
 
-def test_an_answer_in_between_starts_the_count_again():
-    breaker = Breaker()
+def test_an_answer_in_between_starts_the_count_again(breaker):
     for _ in range(3):
-        for _ in range(MOST_EQUAL - 1):
-            breaker.fail(failed(500))
+        one_by_one(breaker, *[failed(500)] * (MOST_EQUAL - 1))
         breaker.succeed()
     breaker.check()
+
+
+def test_a_moment_that_fails_all_that_are_in_flight_is_not_the_end(breaker):
+    """Sixteen at once, each time."""
+    for _ in range(MOST_EQUAL - 1):
+        started = breaker.clock.now
+        for _ in range(16):
+            breaker.clock.now += 0.05
+            breaker.fail(failed(503), started)
+    breaker.check()
+
+
+@pytest.mark.parametrize(("one", "seconds"), [(failed(401), 0.1), (failed(404), 0.1), (failed(None, "timed out"), 60)])
+def test_a_refused_key_and_time_outs_say_enough_at_once(breaker, one, seconds):
+    breaker.clock.now = seconds
+    for _ in range(MOST_EQUAL):
+        breaker.fail(one, 0.0)
+    with pytest.raises(CallFailed, match="not asked"):
+        breaker.check()
+
+
+# -- who waits, and is interrupted -----------------------------------------------------------------------------
+
+
+def test_who_is_interrupted_while_it_waits_gives_its_place_back(monkeypatch):
+    pool = Pool(1)
+    with pool.turn(HOST) as turn:
+        turn.outcome, turn.retry_after = "refused", 0.2
+
+    def interrupted(seconds):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt), contextlib.ExitStack() as stack:
+        patch.setattr(time, "sleep", interrupted)
+        stack.enter_context(pool.turn(HOST))
+    assert pool.in_flight == 0
+
+    async def cancelled():
+        with anyio.move_on_after(0.05):
+            async with pool.aturn(HOST):
+                pass
+        assert pool.in_flight == 0
+        async with pool.aturn(HOST) as turn:
+            turn.outcome = "replied"
+
+    anyio.run(cancelled)
+
+
+def test_a_pool_grows_with_what_waits_though_one_thread_is_idle():
+    pool = Pool(16)
+    host = Host(pool)
+    first = host.job(0)
+    pool.submit(first)
+    first.wait()
+    time.sleep(0.05)  # now it waits for work
+    jobs = [host.job(number, seconds=0.2) for number in range(1, 17)]
+    for job in jobs:
+        pool.submit(job)
+    for job in jobs:
+        job.wait()
+    assert host.peak > 8
+    pool.close(5)
 
 
 def test_a_host_that_has_refused_is_named_with_the_seconds_that_are_left():
