@@ -113,6 +113,8 @@ def test_a_page_shows_what_happens(path, tmp_path, serve, tutorial_server):
         elif step == "endpoint":
             server = serve(recorded(ROOT / value) if value else scripted)
             env |= {"OPENAI_BASE_URL": server.url, "OPENAI_API_KEY": "none"}
+            if value:  # which of several samples asks first is chance, where they ask at once
+                env["PYTEST_ADDOPTS"] += " -o llm_concurrency=1"
         elif step == "git":
             for command in (["init", "-q", "-b", "main"], ["add", "."], ["commit", "-qm", "start"]):
                 subprocess.run(["git", *command], cwd=folder, check=True, env=env)

@@ -5,6 +5,7 @@ What is asserted is how many requests there were and how many at once, as the en
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -245,6 +246,71 @@ def address(monkeypatch, llm_case):
     assert all("from the other" in text for path, text in ahead.cassettes().items() if path[-8:] > "c05.yaml")
 
 
+@pytest.mark.parametrize("how", ["parameters", "setup_module", "setup_class"])
+def test_a_server_that_wider_fixtures_put_behind_the_same_address_is_the_one_that_answers(ahead, how):
+    """Each part of the suite has to be answered by its own server."""
+    suites = {
+        "parameters": """
+@pytest.fixture(scope="session", params=["llama", "qwen"], autouse=True)
+def server(request):
+    with serving(request.param):
+        yield request.param
+
+@pytest.mark.llm(prompt, cases=CASES)
+def test_greets(llm_response, server):
+    assert server in llm_response.text
+""",
+        "setup_module": """
+def setup_module():
+    stack.enter_context(serving("ours"))
+
+def teardown_module():
+    stack.close()
+
+@pytest.mark.llm(prompt, cases=CASES)
+def test_greets(llm_response):
+    assert "ours" in llm_response.text
+""",
+        "setup_class": """
+class TestOne:
+    @classmethod
+    def setup_class(cls):
+        stack.enter_context(serving("one"))
+
+    @classmethod
+    def teardown_class(cls):
+        stack.close()
+
+    @pytest.mark.llm(prompt, cases=CASES)
+    def test_greets(self, llm_response):
+        assert "one" in llm_response.text
+
+@pytest.mark.llm(prompt, cases=CASES)
+def test_greets(llm_response):
+    assert "Hello, " in llm_response.text
+""",
+    }
+    who = ahead.path / "who.txt"
+    ahead.begin(hold=1)
+    head = TEST.partition("@pytest.mark.llm")[0].replace("range(24)", "range(6)")
+    head += f"""
+import contextlib, pathlib
+stack, WHO = contextlib.ExitStack(), pathlib.Path({str(who)!r})
+
+@contextlib.contextmanager
+def serving(name):
+    WHO.write_text(f"Hello from {{name}}!")
+    yield
+    WHO.write_text("")
+"""
+    who.write_text("")
+    ahead.endpoint.said = lambda name, number: who.read_text() or f"Hello, {name}!"
+    ahead.write("test_it.py", head + suites[how])
+    ahead.write("test_later.py", TEST.replace("range(24)", "range(6)"))
+    result = live(ahead)
+    assert set(result.parseoutcomes()) == {"passed"}
+
+
 def test_a_project_whose_response_comes_from_elsewhere_is_not_asked_for(ahead):
     """Its fixture `llm_response` asks for another case than the marker says."""
     fixture = """
@@ -252,8 +318,10 @@ def test_a_project_whose_response_comes_from_elsewhere_is_not_asked_for(ahead):
 def llm_response(llm_prompt, llm_client):
     return llm_prompt.ask(llm_client, name="nobody")
 """
-    live(ahead.begin(TEST + fixture, hold=1), concurrency=2).assert_outcomes(passed=24)
-    assert set(asked(ahead)) == {"nobody"}
+    ahead.begin(TEST + fixture, hold=1)
+    ahead.write("test_before.py", TEST.replace("range(24)", "range(2)"))
+    live(ahead, concurrency=2).assert_outcomes(passed=26)
+    assert set(asked(ahead)) == {"nobody", "c00", "c01"}
 
 
 # -- what is in the way of others -------------------------------------------------------------------------------
@@ -395,14 +463,43 @@ def test_a_refused_key_is_not_sent_two_hundred_times(ahead):
 
 
 def test_a_dead_endpoint_is_given_up_after_a_few_calls(ahead):
-    ahead.begin()
+    ahead.begin(TEST.replace("range(24)", "range(60)"))
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         ahead._monkeypatch.setenv("OPENAI_BASE_URL", f"http://127.0.0.1:{free.getsockname()[1]}/v1")
     result = live(ahead)
-    assert result.parseoutcomes() == {"errors": 24}
+    assert result.parseoutcomes() == {"errors": 60}
     told = result.stdout.str()
-    assert told.count("not asked: 5 calls in a row failed in the same way") >= 24 - 5 - 4
+    assert told.count("\nnot asked: 5 calls in a row failed in the same way") >= 60 - 5 * 4
+
+
+def test_a_moment_without_the_endpoint_is_not_the_end(ahead):
+    """Calls that fail at once count once; each has its own retries."""
+    away = time.monotonic() + 3
+
+    def said(name, number):
+        is_away = time.monotonic() < away and len(ahead.endpoint.names) < 12
+        return (503, {"error": {"message": "back soon"}}) if is_away else f"Hello, {name}!"
+
+    ahead.begin(said=said)
+    outcomes = live(ahead).parseoutcomes()
+    assert outcomes["passed"] >= 20
+
+
+@pytest.mark.parametrize(("status", "change"), [(401, "api_key_env='BAD_KEY'"), (404, "model='no-such'")])
+def test_a_refused_key_or_model_stops_no_other(ahead, status, change):
+    ahead._monkeypatch.setenv("BAD_KEY", "a-key-that-is-refused")
+    ahead.begin(TEST.replace("(prompt, ", f"(variants={{'bad': prompt.replace({change}), 'good': prompt}}, "))
+
+    def script(body, number, answer=ahead.endpoint):
+        answer(body, number)
+        headers = ahead.server.headers[number - 1]
+        is_bad = "a-key-that-is-refused" in headers["authorization"] or body["model"] == "no-such"
+        return (status, {"error": {"message": "no"}}) if is_bad else "Hello!"
+
+    ahead.server.script = script
+    assert live(ahead).parseoutcomes() == {"passed": 24, "errors": 24}
+    assert len(asked(ahead)) <= 24 + 5 + 4
 
 
 def test_an_endpoint_that_refuses_too_many_is_asked_more_slowly_and_loses_no_item(ahead):
@@ -646,6 +743,40 @@ def test_a_failure_that_stops_a_recording_run_keeps_what_was_in_flight(ahead):
     ahead.write("test_it.py", TEST)
     ahead.record("--llm-concurrency=4").assert_outcomes(passed=24)
     assert asked(ahead) == NAMES
+
+
+def test_a_reply_that_was_asked_ahead_is_put_over_none_that_a_test_was_judged_by(ahead):
+    """A fixture that fails at first keeps a test from asking; run again, it uses what was asked for it."""
+    text = (
+        TEST.replace("(llm_response)", "(flaky, llm_response)")
+        + """
+@pytest.fixture
+def flaky(llm_case, seen=[]):
+    seen.append(llm_case.id)
+    assert seen.count(llm_case.id) > 1 or llm_case.id != "c03"
+"""
+    )
+    ahead.begin(text, said=lambda name, number: f"Hello, {name}! {number}")
+    ahead.record("--reruns=2", "--llm-concurrency=4", "--llm-json=out.json").assert_outcomes(passed=24)
+    assert asked(ahead) == NAMES
+    outputs = {one["case"]: one["output"] for one in json.loads((ahead.path / "out.json").read_text())["results"]}
+    for case, output in outputs.items():
+        assert output in ahead.cassettes()[f"cassettes/test_it/test_greets/{case}.yaml"]
+
+
+def test_what_was_asked_where_a_fixture_might_have_changed_it_is_not_kept_unused(ahead, serve):
+    other = Endpoint(said=lambda name, number: f"Hello from the other, {name}!", hold=1)
+    fixture = f"""
+@pytest.fixture(autouse=True)
+def address(monkeypatch, llm_case):
+    if llm_case.id != "c00":
+        monkeypatch.setenv("OPENAI_BASE_URL", {serve(other).url!r})
+"""
+    text = TEST.replace("    pass", "    assert 'c00' not in llm_response.text") + fixture
+    ahead.begin(text)
+    ahead.record("-x", "--llm-concurrency=4").assert_outcomes(failed=1)
+    assert list(ahead.cassettes()) == ["cassettes/test_it/test_greets/c00.yaml"]
+    assert not list(ahead.path.glob(".pytest_llm/journals/*.jsonl"))
 
 
 # -- xdist ------------------------------------------------------------------------------------------------------
