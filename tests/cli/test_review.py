@@ -397,7 +397,7 @@ def test_one_sample_recorded_again_leaves_the_others_alone(project, serve):
     project.use(serve(lambda body, n: f"answer {n}"))
     test = TEST.replace("cases=CASES", "cases=CASES[:1], samples=3")
     project.write("test_it.py", test)
-    project.record()
+    project.record("--llm-concurrency=1")  # sample by sample
     commit(project.path)
     project.write("test_it.py", test.replace("SYSTEM", "EDITED"))
     project.record("test_it.py::test_capital[france]")
