@@ -105,7 +105,7 @@ FULL = Sizes(
     cases=1000,
     repeats=9,
     subjects=(BARE, OURS, OURS_BY_CLIENT, PYTEST_RECORDING, CASSETTER),
-    replayed={1: 5, 200: 5, 1000: 3, 10_000: 1},
+    replayed={1: 3, 200: 3, 1000: 3},
     evaluating=(DEEPEVAL, PYDANTIC_EVALS),
     peer_pairs=7,
     openings=2000,
@@ -126,11 +126,11 @@ FULL = Sizes(
     suite_rounds=5,
     judged=(100, 1000, 10_000),
     suites_live={200: 0.2, 1000: 0.05},
-    rounds_live=3,
+    rounds_live=2,
     workers=(2, 8, 16),
     cases_limited=600,
     limit=Manner(rate=100, burst=10, latency=0.05),
-    rounds_limited=3,
+    rounds_limited=2,
 )
 # Others are left out: their virtualenvs take longer than all of it.
 QUICK = Sizes(
