@@ -7,7 +7,6 @@ import json
 import shutil
 import subprocess
 import threading
-import uuid
 
 from scripted_replies import completion
 
@@ -53,7 +52,7 @@ class GatedSuite:
         n = int(user.split()[-1])
         with self._lock:
             self._draws[system, n] = draw = self._draws.get((system, n), 0) + 1
-        return completion(self.answer(system, n, draw)) | {"id": f"chatcmpl-{uuid.uuid4().hex}"}
+        return completion(self.answer(system, n, draw)) | {"id": f"chatcmpl-{self.asked}"}
 
     @property
     def asked(self):
@@ -68,7 +67,8 @@ class GatedSuite:
         self.answer = lambda system, n, draw: "no" if system == prompt and n in (cases or (0, 1, 2)) else "yes"
 
     def run(self, *arguments):
-        return self.project.run(*arguments)
+        # Which of several samples asks first is chance, where they ask at once; here draws have an order.
+        return self.project.run("-o", "llm_concurrency=1", *arguments)
 
     def accepted(self, **how):
         """The suite with its first baseline; one in which all pass is recorded once, and copied from then on."""
