@@ -73,7 +73,8 @@ class Pool:
     def __init__(self, most: int, clock: Callable[[], float] = time.monotonic) -> None:
         """`most`: requests in flight, of this process."""
         self.most = most
-        self._clock = clock
+        #: Seconds, as nobody who freezes the time of a test can stop them.
+        self.clock = clock
         self._lock = threading.Lock()
         self._work = threading.Condition(self._lock)
         self._turns = threading.Condition(self._lock)
@@ -132,9 +133,9 @@ class Pool:
             self._queue.clear()
             self._work.notify_all()
             self._turns.notify_all()
-        until = self._clock() + within
+        until = self.clock() + within
         for thread in self._threads:
-            thread.join(max(0.0, until - self._clock()))
+            thread.join(max(0.0, until - self.clock()))
 
     def _serve(self) -> None:
         while (job := self._next()) is not None:
@@ -166,12 +167,7 @@ class Pool:
     def breaker(self, whom: Hashable) -> Breaker:
         """What stops a model from being asked in vain, with the same key at the same address."""
         with self._lock:
-            return self._breakers.setdefault(whom, Breaker(self._clock))
-
-    @property
-    def clock(self) -> Callable[[], float]:
-        """Seconds, as nobody who freezes the time of a test can stop them."""
-        return self._clock
+            return self._breakers.setdefault(whom, Breaker(self.clock))
 
     def _limiter(self, host: str) -> Limiter:
         if host not in self._limiters:
@@ -188,7 +184,7 @@ class Pool:
     def paused(self) -> tuple[str, float] | None:
         """A host that has refused, and the seconds until it is asked again; None where there is none."""
         with self._lock:
-            now = self._clock()
+            now = self.clock()
             waits = [(host, one.paused_until - now) for host, one in self._limiters.items() if one.paused_until > now]
         return max(waits, key=lambda one: one[1], default=None)
 
@@ -250,7 +246,7 @@ class Pool:
         So nobody has to look twice: a hundred threads that wait for the same moment would wake each other.
         """
         with self._lock:
-            limiter, now = self._limiter(host), self._clock()
+            limiter, now = self._limiter(host), self.clock()
             wait = limiter.wait(now)
             if wait is not None:
                 limiter.start(now + wait)
@@ -262,13 +258,13 @@ class Pool:
         try:
             yield
         except BaseException:
-            self._ended(host, Turn(self._clock()))
+            self._ended(host, Turn(self.clock()))
             raise
 
     def _begun(self, host: str) -> Turn | None:
         """The turn whose time has come; None, and the place is given back, where the host has refused meanwhile."""
         with self._lock:
-            limiter, now = self._limiter(host), self._clock()
+            limiter, now = self._limiter(host), self.clock()
             if limiter.paused_until > now:
                 limiter.fail()
                 return None
@@ -276,7 +272,7 @@ class Pool:
 
     def _ended(self, host: str, turn: Turn) -> None:
         with self._lock:
-            limiter, now = self._limiter(host), self._clock()
+            limiter, now = self._limiter(host), self.clock()
             if turn.outcome == "replied":
                 limiter.succeed(now, turn.started)
             elif turn.outcome == "refused":

@@ -472,6 +472,26 @@ def test_a_pause_that_a_host_asks_for_is_waited_again_by_who_had_a_place(monkeyp
     assert pool.in_flight == 0
 
 
+def test_a_task_that_had_a_place_waits_a_pause_too(monkeypatch):
+    pool, sleep = Pool(4), anyio.sleep
+
+    async def refused_meanwhile(seconds):
+        monkeypatch.setattr(anyio, "sleep", sleep)
+        other = pool._begun(HOST)
+        other.outcome, other.retry_after = "refused", 0.05
+        pool._ended(HOST, other)
+
+    async def main():
+        async with pool.aturn(HOST) as turn:
+            assert (pool.paused, pool.in_flight) == (None, 1)
+            turn.outcome = "replied"
+
+    assert pool._reserved(HOST) == 0  # the other one
+    monkeypatch.setattr(anyio, "sleep", refused_meanwhile)
+    anyio.run(main)
+    assert pool.in_flight == 0
+
+
 def test_going_on_without_a_pause_changes_nothing(pool):
     pool.resume()
     job = Host(pool).job(1, seconds=0.3)  # longer than anybody waits without looking
