@@ -151,7 +151,7 @@ class Host:
         self.order = []
         self._lock = threading.Lock()
 
-    def job(self, number, times=1, seconds=0.01):
+    def job(self, number, times=1, seconds=0.05):
         def work():
             for _ in range(times):
                 with self.pool.turn(self.name) as turn:
@@ -283,7 +283,7 @@ def test_a_task_waits_for_its_turn_without_blocking_its_loop(pool):
         async with pool.aturn(HOST) as turn:
             now += 1
             peak = max(peak, now)
-            await anyio.sleep(0.02)
+            await anyio.sleep(0.1)
             now -= 1
             turn.outcome = "replied"
 
