@@ -18,7 +18,6 @@ import socket
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
@@ -91,8 +90,9 @@ def _is_of(config: pytest.Config, fixture: pytest.FixtureDef[Any]) -> bool:
     """Whether a fixture is written in the project, and in no library that it has installed."""
     if fixture.func.__module__.startswith("_pytest."):
         return True  # setup_method and setUp, which call the project's
-    place = Path(inspect.getsourcefile(inspect.unwrap(fixture.func)) or "")
-    return place.is_relative_to(config.rootpath) and "site-packages" not in place.parts
+    code = getattr(inspect.unwrap(fixture.func), "__code__", None)  # inspect's own question looks at the disk each time
+    place = code.co_filename if code is not None else ""
+    return place.startswith(str(config.rootpath)) and "site-packages" not in place
 
 
 class Ahead:
