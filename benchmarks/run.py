@@ -130,7 +130,7 @@ FULL = Sizes(
     workers=(2, 8, 16),
     cases_limited=600,
     limit=Manner(rate=100, burst=10, latency=0.05),
-    rounds_limited=2,
+    rounds_limited=1,
 )
 # Others are left out: their virtualenvs take longer than all of it.
 QUICK = Sizes(
