@@ -107,7 +107,7 @@ FULL = Sizes(
     subjects=(BARE, OURS, OURS_BY_CLIENT, PYTEST_RECORDING, CASSETTER),
     replayed={1: 3, 200: 3, 1000: 3},
     evaluating=(DEEPEVAL, PYDANTIC_EVALS),
-    peer_pairs=7,
+    peer_pairs=3,
     openings=2000,
     growth={1: 9, 100: 9, 1000: 5, 10_000: 2},
     letters=Letters(cases=200, samples=(1, 5, 25), reply_kib=(1, 10, 100), repeats=3),
