@@ -161,7 +161,9 @@ class Interception:
             self._patches.enter_context(mock.patch.object(cls, name, replaced))
         if importlib.util.find_spec("aiohttp") is not None:
             session = importlib.import_module("aiohttp").ClientSession
-            self._patches.enter_context(mock.patch.object(session, "_request", _waiting(session._request)))  # noqa: SLF001
+            # Where every request of it begins, and vcrpy patches too; tests of budgets on aiohttp notice if it goes.
+            asks = session._request  # noqa: SLF001 - see above
+            self._patches.enter_context(mock.patch.object(session, "_request", _waiting(asks)))
         if self._guard is not None:
             self._guard.enter()
         return True
