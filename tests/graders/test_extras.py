@@ -1,0 +1,28 @@
+"""Optional libraries: loaded by who needs them, and named where they are absent."""
+
+import sys
+
+import pytest
+
+from pytest_llm.errors import MissingExtra
+from pytest_llm.graders.extras import library
+
+
+def test_a_library_that_is_there_is_loaded():
+    assert library("it", "rapidfuzz").__name__ == "rapidfuzz"
+
+
+def test_an_absent_library_is_named_with_the_extra_that_brings_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "rapidfuzz", None)
+    with pytest.raises(MissingExtra) as missing:
+        library("levenshtein", "rapidfuzz.distance")
+    assert str(missing.value) == (
+        "levenshtein needs the library 'rapidfuzz'\n  install     pip install \"pytest-llm-evals[graders]\""
+    )
+
+
+def test_a_library_that_is_itself_incomplete_says_so(monkeypatch, tmp_path):
+    (tmp_path / "half_there.py").write_text("import nowhere_to_be_found")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ModuleNotFoundError, match="nowhere_to_be_found"):
+        library("it", "half_there")
