@@ -16,4 +16,4 @@ def library(grader: str, module: str, *, extra: str = "graders") -> Any:
         if missing.name != module.partition(".")[0]:
             raise
         what = f"{grader} needs the library {missing.name!r}"
-        raise MissingExtra(what, fix={"install": f'pip install "pytest-llm-evals[{extra}]"'}) from None
+        raise MissingExtra(what, fix={"install it": f"pip install 'pytest-llm-evals[{extra}]'"}) from None

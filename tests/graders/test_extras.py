@@ -17,7 +17,7 @@ def test_an_absent_library_is_named_with_the_extra_that_brings_it(monkeypatch):
     with pytest.raises(MissingExtra) as missing:
         library("levenshtein", "rapidfuzz.distance")
     assert str(missing.value) == (
-        "levenshtein needs the library 'rapidfuzz'\n  install     pip install \"pytest-llm-evals[graders]\""
+        "levenshtein needs the library 'rapidfuzz'\n  install it  pip install 'pytest-llm-evals[graders]'"
     )
 
 
