@@ -92,6 +92,10 @@ class CallFailed(LlmError):
     waited: float = 0.0
 
 
+class JudgeUnfit(LlmError):
+    """A judge is wrong about outputs of which everybody knows whether they pass; its verdicts are worth nothing."""
+
+
 class CassetteCorrupt(LlmError):
     """A cassette file is cut, mangled, edited or from a newer version; it was left as it is."""
 

@@ -24,8 +24,9 @@ from pytest_llm.cassettes import (
     Secrets,
     Shelf,
 )
-from pytest_llm.collection import Draw, cassette_folder, cassette_name, fixture_cassette
+from pytest_llm.collection import Draw, cassette_folder, cassette_name, fixture_cassette, judge_cassette
 from pytest_llm.errors import NormalizeError
+from pytest_llm.graders import Judging
 from pytest_llm.settings import Limits, Settings
 
 if TYPE_CHECKING:
@@ -142,6 +143,17 @@ class Recordings:
             shown=_shown(path, self._settings.root),
             owner=f"fixture {path.stem}",
             normalize=self._normalizer(request.node),
+        )
+
+    def of_judge(self, judging: Judging, item: pytest.Function) -> Recorder:
+        """The recorder of what a judge says of its golden outputs, beside the module that it is used in."""
+        path = judge_cassette(judging, item)
+        return Recorder(
+            self._desk,
+            path,
+            shown=_shown(path, self._settings.root),
+            owner=f"judge {judging.name}",
+            normalize=self._normalizer(item),
         )
 
     def _normalizer(self, node: Any) -> Callable[[dict[str, Any]], None] | None:

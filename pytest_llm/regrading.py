@@ -24,12 +24,12 @@ from pytest_llm.cassettes import Exchange, StoredReply
 from pytest_llm.clients import Clients
 from pytest_llm.collection import DRAW, Draw, cassette_folder, cassette_name, has_empty_body, is_our_fixture
 from pytest_llm.errors import CassetteMiss, LlmError
-from pytest_llm.items import OpenItem, stored_reply
+from pytest_llm.items import OpenItem
 from pytest_llm.options import settings_of
 from pytest_llm.recordings import Recordings
 from pytest_llm.results import GradeRecord, Outcome
 from pytest_llm.settings import Limits
-from pytest_llm.wire import Wire
+from pytest_llm.wire import Wire, stored_reply
 
 if TYPE_CHECKING:
     from pytest_llm.calls.transport import Reply

@@ -8,8 +8,13 @@ from pytest_llm.graders.answers import exact_match, f1
 from pytest_llm.graders.composition import all_of, any_of, not_
 from pytest_llm.graders.grade import Grade, GradeState
 from pytest_llm.graders.grader import Grader, Told, grader
+from pytest_llm.graders.judge import answer_relevance, closed_qa, factuality, judge
+from pytest_llm.graders.judging import Judging
 from pytest_llm.graders.numeric import number_close
+from pytest_llm.graders.pairwise import best_of, pairwise
 from pytest_llm.graders.reply import finish_reason, max_tokens
+from pytest_llm.graders.shares import context_relevance, groundedness, scored_judge
+from pytest_llm.graders.similar import similar
 from pytest_llm.graders.structured import equals_expected, fields_match, json_equals
 from pytest_llm.graders.text import (
     contains,
@@ -27,25 +32,36 @@ __all__ = [
     "Grade",
     "GradeState",
     "Grader",
+    "Judging",
     "Told",
     "all_of",
+    "answer_relevance",
     "any_of",
+    "best_of",
+    "closed_qa",
     "contains",
     "contains_all",
     "contains_any",
+    "context_relevance",
     "equals",
     "equals_expected",
     "exact_match",
     "f1",
+    "factuality",
     "fields_match",
     "finish_reason",
     "grader",
+    "groundedness",
     "json_equals",
+    "judge",
     "max_tokens",
     "not_",
     "number_close",
     "one_of",
+    "pairwise",
     "regex",
+    "scored_judge",
+    "similar",
     "starts_with",
     "tool_calls",
     "word_count",

@@ -87,6 +87,7 @@ def _composed(kind: str, graders: tuple[Grader, ...], decide: _Decide) -> Grader
         params=(("graders", members),),
         is_async=any(grader.is_async for grader in graders),
         asks=any(grader.asks for grader in graders),
+        judges=tuple(judge for grader in graders for judge in grader.judges),
     )
 
 

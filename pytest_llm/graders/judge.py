@@ -35,8 +35,6 @@ You judge the output of a program. The material is between lines that begin with
 Think first, in a few sentences. Then end with one line of JSON, and write nothing after it:
 {{ answer }}"""
 
-_PASS_OR_FAIL = '"verdict": "PASS or FAIL"'
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question(Generic[T]):
@@ -59,7 +57,9 @@ class Put(Protocol):
         """What is read from its reply."""
 
 
-def judge(rubric: str, *, model: str, passes: Goldens, fails: Goldens, sees: Sequence[str] = (), **call: JSON) -> Grader:
+def judge(
+    rubric: str, *, model: str, passes: Goldens, fails: Goldens, sees: Sequence[str] = (), **call: JSON
+) -> Grader:
     """The model says that the output fulfils the rubric.
 
     `passes` and `fails` are golden outputs, at least one of each, that it has to tell apart before it counts. It is
@@ -156,7 +156,7 @@ def judging(
         model=a_word(kind, "model", model),
         system=_SYSTEM,
         user="{{ material }}",
-        **{name: value for name, value in settings.items() if value is not None},  # type: ignore[arg-type]  # whatever a user gives; Prompt looks at it
+        **{name: value for name, value in settings.items() if value is not None},
     )
 
     def put(question: Question[T]) -> T:
@@ -176,9 +176,9 @@ def question_of(output: object, case: Case | None) -> str:
     if case is not None and case.inputs:
         return told(next(iter(case.inputs.values())) if len(case.inputs) == 1 else dict(case.inputs))
     said = [one.content for one in output.messages if one.role == "user"] if isinstance(output, Response) else []
-    if not said:
+    if not said or not said[-1]:
         raise CannotRead("it reads what was asked, and there are no inputs of a case")
-    return said[-1]
+    return told(said[-1])
 
 
 def context_of(_output: object, case: Case | None) -> str:
@@ -192,7 +192,7 @@ def _pass_or_fail(task: str, material: Mapping[str, str]) -> Question[Told]:
     def read(verdict: Mapping[str, JSON], reason: str) -> Told:
         return word_in(verdict, ("PASS", "FAIL")) == "PASS", reason
 
-    return Question(task=task, answer=_PASS_OR_FAIL, material=material, read=read)
+    return Question(task=task, answer='"verdict": "PASS or FAIL"', material=material, read=read)
 
 
 def word_in(verdict: Mapping[str, JSON], words: tuple[str, ...]) -> str:
@@ -212,6 +212,7 @@ def _parts(sees: Sequence[str]) -> tuple[str, ...]:
 
 
 def told(value: JSON) -> str:
+    """A text as it is, anything else as JSON."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=1)
 
 
@@ -223,6 +224,7 @@ _SHOWN: Mapping[str, Callable[[object, Case | None], str]] = {
 
 
 def golden_answer(output: str, *, passes: bool, question: str, expected: JSON = None, context: JSON = None) -> Golden:
+    """A golden output of a judge of ours."""
     case = Case(id="golden", inputs={"question": question}, expected=expected, context=context)
     return Golden(output=output, case=case, passes=passes)
 

@@ -124,7 +124,9 @@ def _golden(judge: str, examples: Iterable[tuple[str, str]]) -> tuple[Golden, ..
     found: list[Golden] = []
     for pair in some(judge, "examples", examples):
         if not isinstance(pair, (tuple, list)) or len(pair) != 2 or pair[0] == pair[1]:
-            raise refused(judge, "examples", pair, "is no pair (better, worse)", 'examples=[("Certainly.", "Shut up.")]')
+            raise refused(
+                judge, "examples", pair, "is no pair (better, worse)", 'examples=[("Certainly.", "Shut up.")]'
+            )
         better, worse = (a_text(judge, "examples", one) for one in pair)
         found += [
             Golden(output=better, case=Case(id="golden", expected=worse), passes=True),

@@ -30,7 +30,8 @@ def scored_judge(
     limit = a_share("scored_judge", "threshold", threshold)
     if limit is None:
         raise refused("scored_judge", "threshold", threshold, "is no threshold", "threshold=0.75")
-    if not isinstance(criteria, Mapping) or not criteria:
+    given: object = criteria
+    if not isinstance(given, Mapping) or not given:
         fix = 'scored_judge({"tone": "friendly, not servile"}, …)'
         raise refused("scored_judge", "criteria", criteria, "names no criterion", fix)
     wanted = {
@@ -39,7 +40,9 @@ def scored_judge(
     if "check" in wanted:
         raise refused("scored_judge", "criteria", criteria, "has a criterion named 'check'", 'criteria={"checks": "…"}')
     described = "\n".join(f"{name}: {text}" for name, text in wanted.items())
-    task = f"Score the output by each criterion, from 1 (not at all) to {HIGHEST} (wholly), in whole numbers.\n{described}"
+    task = (
+        f"Score the output by each criterion, from 1 (not at all) to {HIGHEST} (wholly), in whole numbers.\n{described}"
+    )
 
     def read(verdict: Mapping[str, JSON], reason: str) -> Told:
         scores = {name: _scored(name, verdict.get(name)) for name in wanted}
@@ -107,7 +110,7 @@ def context_relevance(*, model: str, threshold: float | None = None, **call: JSO
     return _share("context_relevance", grade, model, threshold, call, _GOLDEN_CONTEXT)
 
 
-def _share(
+def _share(  # noqa: PLR0917  # each is of another type
     kind: str,
     grade: Callable[[Put, object, Case | None], Told],
     model: str,

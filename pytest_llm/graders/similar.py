@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 
-from pytest_llm.graders.answers import answers_of
 from pytest_llm.graders.grader import Grader, Told
 from pytest_llm.graders.parameters import a_share, a_text, a_word, refused
-from pytest_llm.graders.reading import CannotRead, text_of
+from pytest_llm.graders.reading import CannotRead, answers_of, text_of
 from pytest_llm.prompts import Case, Embedding
 from pytest_llm.schemas import quoted
 
@@ -23,9 +22,9 @@ def similar(
     """The text means what `expected` says: the cosine of their vectors reaches the threshold.
 
     The vectors are those of an embedding model at any OpenAI-compatible endpoint, recorded and replayed like every
-    call. Compared with `expected` of the case unless it is given; of a list the nearest counts. The score is the cosine,
-    x·y / (|x| |y|), and 0 where that is below 0. What counts as near differs from model to model: look at pairs of
-    your own before you choose a threshold.
+    call. Compared with `expected` of the case unless it is given; of a list the nearest counts. The score is the
+    cosine, x·y / (|x| |y|), and 0 where that is below 0. What counts as near differs from model to model: look at
+    pairs of your own before you choose a threshold.
     """
     limit = a_share("similar", "threshold", threshold)
     if limit is None:

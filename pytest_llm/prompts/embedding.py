@@ -49,5 +49,7 @@ def _vectors(reply: Reply, count: int, model: str) -> list[list[float]]:
             raise ValueError("they are not of one length")
     except (LookupError, TypeError, ValueError) as error:
         what = f"the endpoint did not answer with {count} vectors: {type(error).__name__}: {error}"
-        raise CallFailed(what, where=f"model {model!r}", fix={"check": "that the model is one for embeddings"}) from error
+        raise CallFailed(
+            what, where=f"model {model!r}", fix={"check": "that the model is one for embeddings"}
+        ) from error
     return vectors
