@@ -27,8 +27,7 @@ from pytest_llm.cassettes import asking
 from pytest_llm.collection import DRAW, Draw
 from pytest_llm.declared import Declared, declared_by
 from pytest_llm.errors import CallFailed, LlmError
-from pytest_llm.items import OpenItem
-from pytest_llm.preflights import Preflights
+from pytest_llm.items import Judges, OpenItem
 from pytest_llm.prompts import run
 from pytest_llm.recordings import Recordings
 from pytest_llm.results import CONFIRMATIONS
@@ -105,13 +104,13 @@ class Ahead:
         settings: Settings,
         recordings: Recordings,
         wire: Wire,
-        preflights: Preflights,
+        judges: Judges,
     ) -> None:
         self._config = config
         self._settings = settings
         self._recordings = recordings
         self._wire = wire
-        self._preflights = preflights
+        self._judges = judges
         self._shares = hasattr(config, "workerinput")
         # Whoever stops at the first failure has no use for what comes after it; another worker may take it.
         self._distance = wire.pool.most * (1 if self._shares or config.getvalue("maxfail") else DISTANCE)
@@ -234,7 +233,7 @@ class Ahead:
             version=lambda: None,
             fixtures=list,
             prices=self._recordings.prices,
-            preflight=self._preflights.check,
+            judges=self._judges,
             retry=self._settings.retry,
         )
         job = Job(host_of(client), functools.partial(_ask, opened, declared))

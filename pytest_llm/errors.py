@@ -116,6 +116,10 @@ class BaselineError(LlmError):
     """A baseline cannot be read, or the one that it would be compared with cannot be found."""
 
 
+class CalibrationError(LlmError):
+    """A calibration, or the labelled outputs for one, cannot be used."""
+
+
 class GitError(LlmError):
     """git, the repository, or a commit that was named cannot be used."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
 import pytest
 
@@ -58,6 +58,27 @@ class GradeFunction(Protocol):
         """Grade an output, or the item's response, and record it; the item fails later if a required grade failed."""
 
 
+class Judges(Protocol):
+    """What is known of judges."""
+
+    def check(self, judging: Judging, item: pytest.Function, environment: Mapping[str, str]) -> None:
+        """Look at a judge before its verdicts count. Raises JudgeUnfit."""
+
+    def is_calibrated(self, judging: Judging) -> bool:
+        """Whether it was compared with people, in this version."""
+
+
+class _UnknownJudges:
+    """Judges whose verdicts decide nothing here."""
+
+    def check(self, judging: Judging, item: pytest.Function, environment: Mapping[str, str]) -> None:
+        """Let it pass."""
+
+    def is_calibrated(self, _judging: Judging) -> bool:
+        """Nobody looks."""
+        return False
+
+
 @dataclass(slots=True)
 class OpenItem:
     """A marked item while it runs."""
@@ -75,8 +96,8 @@ class OpenItem:
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
     #: Gives what was asked ahead for this item, once; None where nothing was.
     errand: Callable[[], Errand | None] = lambda: None
-    #: Looks at a judge before its verdicts count. Raises JudgeUnfit.
-    preflight: Callable[[Judging, pytest.Function, Mapping[str, str]], None] = lambda *_: None
+    #: What is known of judges.
+    judges: Judges = field(default_factory=_UnknownJudges)
     #: What the ini file says of the budget of a correction.
     retry: Mapping[str, float] = field(default_factory=dict)
     #: Where the suite's baseline is, or would be, relative to the root.
@@ -148,7 +169,7 @@ class OpenItem:
     def _look_at_judges(self, graders: Iterable[Grader]) -> None:
         for grader in graders:
             for judging in grader.judges:
-                self.preflight(judging, self.item, self.environment)
+                self.judges.check(judging, self.item, self.environment)
 
     def _take_over(self, errand: Errand) -> None:
         errand.is_used = True
@@ -209,6 +230,8 @@ class OpenItem:
                 passed=grade.passed,
                 reason=grade.reason,
                 required=required,
+                judge=" ".join(one.version for one in judge.judges),
+                calibrated=bool(judge.judges) and all(map(self.judges.is_calibrated, judge.judges)),
             )
         )
         return grade
@@ -266,10 +289,15 @@ class OpenItem:
         """The outcome so far."""
         return outcome_of(self.grades, body_failed=self.body_failed)
 
+    def _facts(self, role: Literal["subject", "judge"]) -> list[tuple[str | None, Usage, float | None, float | None]]:
+        """Model, tokens, seconds and US dollars of what the judges asked, or of all that was asked beside them."""
+        found = [one for one in self.recorder.exchanges if (one.role == "judge") is (role == "judge")]
+        return [facts_of(one, self.prices) for one in found]
+
     def result(self, outcome: Outcome) -> Result:
         """The item's result."""
         draw, prompt, exchanges = self.draw, self.draw.prompt, self.recorder.exchanges
-        facts = [facts_of(one, self.prices) for one in exchanges]
+        facts, of_judges = self._facts("subject"), self._facts("judge")
         drift = [drifted(one) for one in exchanges]
         sources = [one.source for one in exchanges]
         output = None if self.response is None else self.response.text[:LONGEST_OUTPUT]
@@ -293,6 +321,8 @@ class OpenItem:
             usage=known_usage([usage for _, usage, _, _ in facts]),
             cost_usd=add_known([usd for *_, usd in facts]),
             latency_s=add_known([latency for _, _, latency, _ in facts]),
+            judge_usage=known_usage([usage for _, usage, _, _ in of_judges]),
+            judge_cost_usd=add_known([usd for *_, usd in of_judges]),
             replayed=sources.count("replayed"),
             recorded=sources.count("recorded"),
             asked=sources.count("asked"),

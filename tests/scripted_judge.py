@@ -41,3 +41,28 @@ def judged_by(verdict, **options):
     judge = ScriptedJudge(verdict, **options)
     with sending(judge):
         yield judge
+
+
+def endpoint(reply, decide, *, judge="big"):
+    """A script for a server: the model `judge` says what `decide` makes of the output, any other model `reply`.
+
+    `decide` gives PASS or FAIL, or, as a dict, a whole verdict, or, as any other text, a whole reply.
+    """
+
+    def script(body, _number):
+        system, *_, last = (message["content"] for message in body["messages"])
+        if body["model"] != judge:
+            return reply(last) if callable(reply) else reply
+        said = decide(output_in(last))
+        if said in ("PASS", "FAIL"):
+            said = {"verdict": said}
+        if isinstance(said, str):
+            return said
+        return f"I looked at it. {json.dumps({'check': CHECK.search(system)[1], **said})}"
+
+    return script
+
+
+def output_in(material):
+    """The output in what a judge is shown."""
+    return material.partition("BEGIN output ")[2].partition("\n")[2].partition("\nEND output ")[0]

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from scripted_judge import judged_by
 
 from pytest_llm.calls import Message, Response
 from pytest_llm.errors import GraderError, PromptError
@@ -11,8 +12,8 @@ from pytest_llm.graders import (
     answer_relevance,
     best_of,
     closed_qa,
-    context_relevance,
     contains,
+    context_relevance,
     factuality,
     groundedness,
     judge,
@@ -22,7 +23,6 @@ from pytest_llm.graders import (
 )
 from pytest_llm.graders.judging import unfit
 from pytest_llm.prompts import Case
-from scripted_judge import judged_by
 
 GOLDEN = {"passes": ["Please."], "fails": ["Now!"]}
 POLITE = judge("It is polite.", model="big", **GOLDEN)
@@ -93,7 +93,9 @@ def test_a_verdict_that_cannot_be_read_is_ungraded(reply, reason):
 
 
 def test_the_last_readable_verdict_does_not_hide_an_unreadable_last_one():
-    with judged_by(lambda _, check: f'{{"check": "{check}", "verdict": "PASS"}} {{"check": "{check}", "verdict": "PASS or FAIL"}}'):
+    with judged_by(
+        lambda _, check: f'{{"check": "{check}", "verdict": "PASS"}} {{"check": "{check}", "verdict": "PASS or FAIL"}}'
+    ):
         assert POLITE("Please.").state == "ungraded"
 
 
@@ -119,14 +121,24 @@ def test_the_question_is_that_of_the_case_or_the_last_of_the_conversation():
     with judged_by({"verdict": "PASS"}) as asked:
         grades = [polite(response, case) for case in cases]
     assert all(grade.passed for grade in grades)
-    assert [said(user["content"], "question") for _, user in asked.asked] == ["Who?", "Whose?", '{\n "a": 1,\n "b": "x"\n}']
+    assert [said(user["content"], "question") for _, user in asked.asked] == [
+        "Who?",
+        "Whose?",
+        '{\n "a": 1,\n "b": "x"\n}',
+    ]
     assert "meet this criterion? It is short." in asked.asked[0][0]["content"]
     assert polite("Ann.").reason == "it reads what was asked, and there are no inputs of a case"
 
 
 @pytest.mark.parametrize(
     ("verdict", "passed", "strictly"),
-    [("same", True, True), ("subset", True, False), ("superset", True, False), ("immaterial", True, False), ("contradicts", False, False)],
+    [
+        ("same", True, True),
+        ("subset", True, False),
+        ("superset", True, False),
+        ("immaterial", True, False),
+        ("contradicts", False, False),
+    ],
 )
 def test_factuality_is_one_of_five_relations(verdict, passed, strictly):
     with judged_by({"verdict": verdict}, before="Hm. ") as asked:
@@ -142,13 +154,22 @@ def test_factuality_needs_the_right_answer():
 
 
 def test_an_answer_to_another_question_is_not_relevant():
-    with judged_by(lambda material, _: {"verdict": "PASS" if "Canberra" in said(material) or "Sydney" in said(material) else "FAIL"}):
+    with judged_by(
+        lambda material, _: {
+            "verdict": "PASS" if "Canberra" in said(material) or "Sydney" in said(material) else "FAIL"
+        }
+    ):
         assert unfit(answer_relevance(model="big").judges[0].told_apart()) == []
 
 
 @pytest.mark.parametrize(
     ("flags", "threshold", "score", "passed"),
-    [([True, True], 1.0, 1.0, True), ([True, False], 1.0, 0.5, False), ([True, False], 0.5, 0.5, True), ([False], 0.1, 0.0, False)],
+    [
+        ([True, True], 1.0, 1.0, True),
+        ([True, False], 1.0, 0.5, False),
+        ([True, False], 0.5, 0.5, True),
+        ([False], 0.1, 0.0, False),
+    ],
 )
 def test_groundedness_is_the_share_of_supported_claims(flags, threshold, score, passed):
     with judged_by({"supported": flags}, before="1. Ann. ") as asked:
@@ -261,9 +282,7 @@ def test_it_compares_with_texts_only():
     assert POLITER("mine", Case(id="x", inputs={"q": 1}, expected=["a"])).state == "ungraded"
 
 
-@pytest.mark.parametrize(
-    ("favourite", "state"), [("mine", "passed"), ("second", "failed"), ("", "ungraded")]
-)
+@pytest.mark.parametrize(("favourite", "state"), [("mine", "passed"), ("second", "failed"), ("", "ungraded")])
 def test_the_best_is_better_than_each_of_the_others(favourite, state):
     best = best_of("politeness", ["first", "second"], model="big", **PAIRS)
     with judged_by(preferring(favourite)):
@@ -309,7 +328,13 @@ def test_a_judge_that_is_right_is_fit():
 
 
 def test_golden_outputs_may_come_with_their_case():
-    rich = judge("It is grounded.", model="big", sees=["context"], passes=[{"output": "a", "context": "a"}], fails=[{"output": "b", "context": "a", "inputs": {"q": 1}, "expected": "x"}])
+    rich = judge(
+        "It is grounded.",
+        model="big",
+        sees=["context"],
+        passes=[{"output": "a", "context": "a"}],
+        fails=[{"output": "b", "context": "a", "inputs": {"q": 1}, "expected": "x"}],
+    )
     with judged_by(lambda material, _: {"verdict": "PASS" if said(material) == said(material, "context") else "FAIL"}):
         assert unfit(rich.judges[0].told_apart()) == []
 
@@ -348,18 +373,33 @@ def test_a_version_is_another_one_where_its_verdicts_may_be():
     [
         (lambda: judge("", model="big", **GOLDEN), "judge: rubric='' is empty"),
         (lambda: judge("x", model="", **GOLDEN), "judge: model='' is empty"),
-        (lambda: judge("x", model="big", passes=[], fails=["a"]), "judge: passes=[] is empty; without an output that passes and one that fails nobody knows whether it can tell"),
+        (
+            lambda: judge("x", model="big", passes=[], fails=["a"]),
+            "judge: passes=[] is empty; without an output that passes and one that fails nobody knows whether it can tell",
+        ),
         (lambda: judge("x", model="big", passes=["a"], fails=[]), "judge: fails=[] is empty"),
         (lambda: judge("x", model="big", passes="a", fails=["a"]), "judge: passes='a' is no list"),
         (lambda: judge("x", model="big", passes=[{"outptu": "a"}], fails=["a"]), "has the unknown key 'outptu'"),
-        (lambda: judge("x", model="big", passes=[{"output": "a", "inputs": [1]}], fails=["a"]), "has inputs that are no object"),
+        (
+            lambda: judge("x", model="big", passes=[{"output": "a", "inputs": [1]}], fails=["a"]),
+            "has inputs that are no object",
+        ),
         (lambda: judge("x", model="big", passes=[1], fails=["a"]), "judge: passes=1 is no text"),
-        (lambda: judge("x", model="big", sees=["input"], **GOLDEN), "judge: sees='input' is none of inputs, expected, context"),
+        (
+            lambda: judge("x", model="big", sees=["input"], **GOLDEN),
+            "judge: sees='input' is none of inputs, expected, context",
+        ),
         (lambda: judge("x", model="big", sees="inputs", **GOLDEN), "judge: sees='inputs' is no list"),
-        (lambda: factuality(model="big", allow=["contradicts"]), "factuality: allow='contradicts' is none of subset, superset, immaterial"),
+        (
+            lambda: factuality(model="big", allow=["contradicts"]),
+            "factuality: allow='contradicts' is none of subset, superset, immaterial",
+        ),
         (lambda: factuality(model="big", allow="subset"), "factuality: allow='subset' is no list"),
         (lambda: groundedness(model="big", threshold=50), "is above 1; it is a share, not a per cent"),
-        (lambda: scored_judge({}, model="big", threshold=0.5, **GOLDEN), "scored_judge: criteria={} names no criterion"),
+        (
+            lambda: scored_judge({}, model="big", threshold=0.5, **GOLDEN),
+            "scored_judge: criteria={} names no criterion",
+        ),
         (lambda: scored_judge({"check": "x"}, model="big", threshold=0.5, **GOLDEN), "has a criterion named 'check'"),
         (lambda: scored_judge({"tone": "x"}, model="big", threshold=None, **GOLDEN), "threshold=None is no threshold"),
         (lambda: pairwise("x", model="big", examples=[]), "pairwise: examples=[] is empty"),

@@ -28,7 +28,12 @@ def graded(output, expected, threshold=0.75):
 
 @pytest.mark.parametrize(
     ("output", "expected", "score", "passed"),
-    [("king", "king", 1.0, True), ("queen", "king", 0.8, True), ("stone", "king", 0.0, False), ("anti", "king", 0.0, False)],
+    [
+        ("king", "king", 1.0, True),
+        ("queen", "king", 0.8, True),
+        ("stone", "king", 0.0, False),
+        ("anti", "king", 0.0, False),
+    ],
 )
 def test_the_score_is_the_cosine(output, expected, score, passed):
     grade = graded(output, expected)
@@ -47,7 +52,10 @@ def test_the_right_answer_can_be_given():
         assert similar("king", model="vectors", threshold=0.9)("king").passed is True
 
 
-@pytest.mark.parametrize(("output", "expected"), [("", "king"), ("king", " "), ("nothing", "king"), ("king", 3), ("king", []), ("king", None)])
+@pytest.mark.parametrize(
+    ("output", "expected"),
+    [("", "king"), ("king", " "), ("nothing", "king"), ("king", 3), ("king", []), ("king", None)],
+)
 def test_what_has_no_meaning_is_ungraded(output, expected):
     assert graded(output, expected).state == "ungraded"
 
@@ -78,7 +86,14 @@ def test_large_and_small_vectors_have_a_cosine():
             cosine(broken, [1.0, 1.0])
 
 
-@pytest.mark.parametrize(("options", "message"), [({"threshold": None}, "is no threshold"), ({"threshold": 80}, "is a share"), ({"threshold": 0.5, "expected": 3}, "is no text")])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"threshold": None}, "is no threshold"),
+        ({"threshold": 80}, "is a share"),
+        ({"threshold": 0.5, "expected": 3}, "is no text"),
+    ],
+)
 def test_what_could_not_fail_is_refused(options, message):
     with pytest.raises(GraderError, match=message):
         similar(model="vectors", **options)
