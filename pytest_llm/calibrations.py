@@ -25,7 +25,7 @@ class Calibration:
 
     judge: str
     #: That of the judge, `Judging.version`.
-    version: str
+    judge_version: str
     model: str
     #: The file of the labelled outputs, relative to the root, and the digest of its bytes.
     labels: str
@@ -42,7 +42,7 @@ class Calibration:
     def text(self) -> str:
         """The file's text."""
         own = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "agreement"}
-        document = {"format": VERSION, **own, "agreement": asdict(self.agreement)}
+        document = {"version": VERSION, **own, "agreement": asdict(self.agreement)}
         return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
     @classmethod
@@ -50,10 +50,10 @@ class Calibration:
         """The calibration in a file's text. Raises CalibrationError."""
         try:
             document = json.loads(text)
-            if document.get("format") != VERSION:
-                raise ValueError(f"format {document.get('format')!r} is none that this release reads")
+            if document.get("version") != VERSION:
+                raise ValueError(f"version {document.get('version')!r} is none that this release reads")
             agreement = Agreement(**_counted(document.pop("agreement")))
-            del document["format"]
+            del document["version"]
             passed = tuple(map(str, document.pop("injections_passed")))
             found = cls(agreement=agreement, injections_passed=passed, **document)
             _counted({name: getattr(found, name) for name in ("ungraded_pass", "ungraded_fail", "injections")})

@@ -68,7 +68,7 @@ class JudgesAtWork:
     def is_calibrated(self, judging: Judging) -> bool:
         """Whether it was compared with people, in this version."""
         if self._calibrated is None:
-            self._calibrated = frozenset(one.version for one in calibrations_under(self._root))
+            self._calibrated = frozenset(one.judge_version for one in calibrations_under(self._root))
         return judging.version in self._calibrated
 
     def _look(self, judging: Judging, recorder: Recorder, environment: Mapping[str, str]) -> None:

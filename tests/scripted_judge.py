@@ -50,7 +50,8 @@ def endpoint(reply, decide, *, judge="big"):
     """
 
     def script(body, _number):
-        system, *_, last = (message["content"] for message in body["messages"])
+        said = [message["content"] for message in body["messages"]]
+        system, last = said[0], said[-1]
         if body["model"] != judge:
             return reply(last) if callable(reply) else reply
         said = decide(output_in(last))

@@ -129,7 +129,7 @@ def _counted(judging: Judging, labelled: Sequence[Golden], grades: Iterable[Grad
     pairs = [(golden.passes, grade.passed) for golden, grade in zip(labelled, grades, strict=False)]
     return Calibration(
         judge=judging.name,
-        version=judging.version,
+        judge_version=judging.version,
         model=str(judging.grader.parameters["model"]),
         labels=shown(labels),
         labels_sha256=hashlib.sha256(labels.read_bytes()).hexdigest(),

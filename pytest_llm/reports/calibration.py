@@ -14,7 +14,7 @@ MOST_NAMED = 5
 def calibration_lines(found: Calibration, run: Run | None = None) -> list[str]:
     """What is known of a judge, line by line; with a run, what people would have said of its outputs."""
     both = found.agreement
-    what = f"judge {found.judge} ({found.version}, {found.model})"
+    what = f"judge {found.judge} ({found.judge_version}, {found.model})"
     lines = [f"{what} on {both.total + found.ungraded_pass + found.ungraded_fail} labelled outputs of {found.labels}"]
     lines += [
         "                 people pass   people fail",
@@ -49,7 +49,7 @@ def _in_run(found: Calibration, run: Run | None) -> list[str]:
         grade.passed
         for one in results
         for grade in one.grades
-        if grade.judge == found.version and grade.passed is not None
+        if grade.judge == found.judge_version and grade.passed is not None
     ]
     if not said:
         return []

@@ -78,12 +78,16 @@ def test_tokens_of_judges_are_counted_apart(project, judged):
 
 
 def test_the_calls_of_a_judge_have_its_role(project, judged):
-    project.write("test_it.py", SUITE + """
+    project.write(
+        "test_it.py",
+        SUITE
+        + """
 @pytest.mark.llm(answer, cases=CASES)
 def test_is_polite(llm_response, llm_grade, llm_calls):
     llm_grade(polite, required=False)
     assert [call.role for call in llm_calls] == ["subject", "judge"]
-""")
+""",
+    )
     project.record().assert_outcomes(passed=2)
     project.run().assert_outcomes(passed=2)
 
@@ -171,10 +175,14 @@ def test_a_changed_rubric_asks_the_judge_again_and_not_the_subject(project, judg
 
 
 def test_a_judge_that_cannot_be_read_leaves_the_item_ungraded(project, judged):
-    judged.script = endpoint(polite_reply, lambda output: decide(output) if output in ("Please.", "Shut up.") else "Hm.")
+    judged.script = endpoint(
+        polite_reply, lambda output: decide(output) if output in ("Please.", "Shut up.") else "Hm."
+    )
     result = project.record()
     result.assert_outcomes(failed=2)
-    result.stdout.fnmatch_lines(["UNGRADED  polite (uncalibrated judge): no verdict can be read in the judge's reply, \"Hm.\""])
+    result.stdout.fnmatch_lines(
+        ['UNGRADED  polite (uncalibrated judge): no verdict can be read in the judge\'s reply, "Hm."']
+    )
 
 
 def test_a_new_reply_is_no_new_request_of_the_suite(project, judged):
@@ -190,7 +198,9 @@ def test_a_new_reply_is_no_new_request_of_the_suite(project, judged):
 def test_similarity_asks_for_vectors_that_replay(project, serve):
     server = serve()  # answers by path
     project.use(server)
-    project.write("test_it.py", """
+    project.write(
+        "test_it.py",
+        """
 import pytest
 from pytest_llm import Prompt
 from pytest_llm.graders import similar
@@ -200,7 +210,8 @@ near = similar("anything", model="vectors", threshold=0.01)
 
 @pytest.mark.llm(answer, cases=[{"id": "one", "q": "Who?"}], graders=[near])
 def test_means(llm_response): ...
-""")
+""",
+    )
     recorded = project.record()
     asked = len(server.requests)
     assert server.requests[-1]["encoding_format"] == "float"
