@@ -63,7 +63,7 @@ def run(command: Sequence[str | Path], folder: Path, **environment: str) -> tupl
         report, output = Path(scratch, "report"), Path(scratch, "output")
         launched = [sys.executable, "-I", "-S", Path(__file__).with_name("launch.py"), report, *command]
         with output.open("w", encoding="utf-8") as file:
-            environment = _environment(environment)
+            environment = plain_environment(environment)
             subprocess.run(launched, cwd=folder, env=environment, stdout=file, stderr=subprocess.STDOUT, check=True)
         said, used = output.read_text(encoding="utf-8"), json.loads(report.read_text(encoding="utf-8"))
     if used["status"] != 0:
@@ -99,7 +99,7 @@ def cpu_s(action: Callable[[], object]) -> float:
     return time.process_time() - start
 
 
-def _environment(more: dict[str, str]) -> dict[str, str]:
-    # Nothing of the machine's keys and options; the same order of sets in every process.
+def plain_environment(more: dict[str, str]) -> dict[str, str]:
+    """Nothing of the machine's keys and options, and what is told; the same order of sets in every process."""
     names = ("PATH", "HOME", "LANG", "TMPDIR", "SYSTEMROOT")
     return {name: os.environ[name] for name in names if name in os.environ} | {"PYTHONHASHSEED": "0"} | more

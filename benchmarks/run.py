@@ -16,6 +16,7 @@ from correction import measure_correction
 from endpoint import Manner
 from entering import measure_entering
 from gating import measure_gating
+from graders import measure_graders
 from growth import Letters, measure_growth
 from limited import measure_limited
 from live import measure_live, measure_ordinary
@@ -87,6 +88,9 @@ class Sizes:
     suite_rounds: int
     #: Cases of five samples each that a verdict is about.
     judged: tuple[int, ...]
+    #: Outputs that each grader grades, and how often.
+    graded: int
+    gradings: int
     #: Cases that are asked for live, each with the seconds that a reply takes; and how often, where that is quick.
     suites_live: Mapping[int, float]
     rounds_live: int
@@ -125,6 +129,8 @@ FULL = Sizes(
     suites=(200, 2000),
     suite_rounds=5,
     judged=(100, 1000, 10_000),
+    graded=10_000,
+    gradings=5,
     suites_live={200: 0.2, 1000: 0.05},
     rounds_live=2,
     workers=(2, 8),
@@ -160,6 +166,8 @@ QUICK = Sizes(
     suites=(10, 40),
     suite_rounds=2,
     judged=(20, 100),
+    graded=200,
+    gradings=2,
     suites_live={40: 0.05},
     rounds_live=1,
     workers=(2,),
@@ -182,6 +190,7 @@ BENCHMARKS: dict[str, Callable[[Sizes], str]] = {
     "memory": lambda sizes: measure_memory(sizes.remembered, sizes.reply_kib, sizes.memory_rounds),
     "review": lambda sizes: measure_reviewing(sizes.reviewed, sizes.reviews),
     "gating": lambda sizes: measure_gating(sizes.judged, sizes.repeats),
+    "graders": lambda sizes: measure_graders(sizes.graded, sizes.gradings, others=sizes.others),
     "correction": lambda sizes: measure_correction(sizes.repeats, others=sizes.others),
     "breakdown": lambda sizes: measure_breakdown(sizes.cases),
     "live": lambda sizes: measure_live(sizes.suites_live, sizes.rounds_live, others=sizes.others),
