@@ -12,29 +12,56 @@ from pytest_llm.calls import Response, ToolCall, Usage
 from pytest_llm.graders import (
     Grade,
     all_of,
+    answer_relevance,
     any_of,
+    best_of,
+    closed_qa,
     contains,
     contains_all,
     contains_any,
+    context_relevance,
     equals,
     equals_expected,
     exact_match,
     f1,
+    factuality,
     fields_match,
     finish_reason,
+    groundedness,
     json_equals,
+    judge,
     max_tokens,
     not_,
     number_close,
     one_of,
+    pairwise,
     regex,
+    scored_judge,
+    similar,
     starts_with,
     tool_calls,
     word_count,
 )
 from pytest_llm.prompts import Case
 
+GOLDEN = {"passes": ["yes"], "fails": ["no"]}
+PAIRS = {"examples": [("yes", "no")]}
+
+#: Judges are asked by nobody here, and so are ungraded whatever the output; see test_judge.
+JUDGES = [
+    answer_relevance(model="big"),
+    best_of("a", ["b"], model="big", **PAIRS),
+    closed_qa("a", model="big", **GOLDEN),
+    context_relevance(model="big"),
+    factuality(model="big"),
+    groundedness(model="big"),
+    judge("a", model="big", **GOLDEN),
+    pairwise("a", model="big", **PAIRS),
+    scored_judge({"a": "b"}, model="big", threshold=0.5, **GOLDEN),
+    similar(model="vectors", threshold=0.5),
+]
 EVERY = [
+    *JUDGES,
     all_of(contains("a"), json_equals({"a": 1})),
     any_of(contains("a"), json_equals({"a": 1})),
     contains("a"),
@@ -83,7 +110,7 @@ def sound(grade):
 
 def test_every_exported_grader_is_here():
     names = {one.name.partition("(")[0] for one in EVERY}
-    others = {"Grade", "GradeState", "Grader", "Told", "grader"}
+    others = {"Grade", "GradeState", "Grader", "Judging", "Told", "grader"}
     assert names == set(graders.__all__) - others
     assert graders.__all__ == sorted(graders.__all__)
     assert inspect.isfunction(graders.grader)
