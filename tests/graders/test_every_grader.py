@@ -52,7 +52,7 @@ JUDGES = [
     answer_relevance(model="big"),
     best_of("a", ["b"], model="big", **PAIRS),
     closed_qa("a", model="big", **GOLDEN),
-    context_relevance(model="big"),
+    context_relevance(model="big", threshold=0.5),
     factuality(model="big"),
     groundedness(model="big"),
     judge("a", model="big", **GOLDEN),
