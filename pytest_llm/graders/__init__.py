@@ -5,11 +5,13 @@ graders read a str or `Response.text`; structured ones read validated values, JS
 """
 
 from pytest_llm.graders.answers import exact_match, f1
-from pytest_llm.graders.composition import all_of, any_of, not_
+from pytest_llm.graders.composition import all_of, any_of, at_least, not_, weighted
 from pytest_llm.graders.grade import Grade, GradeState
 from pytest_llm.graders.grader import Grader, Told, grader
 from pytest_llm.graders.numeric import number_close
-from pytest_llm.graders.reply import finish_reason, max_tokens
+from pytest_llm.graders.passages import citation_valid, quotes_present
+from pytest_llm.graders.reply import finish_reason, max_cost, max_latency, max_tokens
+from pytest_llm.graders.retrieval import hit, mrr, ndcg, precision_at_k, recall_at_k, retrieves_nothing
 from pytest_llm.graders.structured import equals_expected, fields_match, json_equals
 from pytest_llm.graders.text import (
     contains,
@@ -21,7 +23,8 @@ from pytest_llm.graders.text import (
     starts_with,
     word_count,
 )
-from pytest_llm.graders.tools import tool_calls
+from pytest_llm.graders.tools import no_tool_call, tool_call_f1, tool_calls
+from pytest_llm.graders.trajectory import trajectory
 
 __all__ = [
     "Grade",
@@ -30,6 +33,8 @@ __all__ = [
     "Told",
     "all_of",
     "any_of",
+    "at_least",
+    "citation_valid",
     "contains",
     "contains_all",
     "contains_any",
@@ -40,13 +45,26 @@ __all__ = [
     "fields_match",
     "finish_reason",
     "grader",
+    "hit",
     "json_equals",
+    "max_cost",
+    "max_latency",
     "max_tokens",
+    "mrr",
+    "ndcg",
+    "no_tool_call",
     "not_",
     "number_close",
     "one_of",
+    "precision_at_k",
+    "quotes_present",
+    "recall_at_k",
     "regex",
+    "retrieves_nothing",
     "starts_with",
+    "tool_call_f1",
     "tool_calls",
+    "trajectory",
+    "weighted",
     "word_count",
 ]
