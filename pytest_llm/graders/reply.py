@@ -94,7 +94,7 @@ def _sum(numbers: Sequence[float | None], unknown: str) -> Fraction:
 
 
 def _shown(number: Fraction) -> str:
-    return f"{float(number):.4g}"
+    return f"{float(number):.6g}"
 
 
 def _response(output: object) -> Response:

@@ -267,8 +267,7 @@ def test_what_is_expected_may_come_from_the_case():
         (Case(id="one", expected="f"), "`expected` of the case cannot be used: GRADER: expected='f' is no list"),
         (
             Case(id="one", expected=[{"name": "f", "args": {}}]),
-            "`expected` of the case cannot be used: GRADER: "
-            "expected={'name': 'f', 'args': {}} has the unknown key 'args'",
+            "`expected` of the case cannot be used: GRADER: expected={'name': 'f', 'args': {}} has the unknown key 'args'",
         ),
     ],
 )
