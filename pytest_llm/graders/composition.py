@@ -84,11 +84,16 @@ def weighted(
 
     def reason(grades: Sequence[Grade], low: Fraction, high: Fraction) -> str:
         mean = f"{float(low):.4g}" if low == high else f"between {float(low):.4g} and {float(high):.4g}"
-        lines = [f"the weighted mean is {mean}, expected at least {limit:g}"]
+        missed = [
+            f"; {grades[place].name} is required and {grades[place].state}"
+            for place in needed
+            if not grades[place].passed
+        ]
+        lines = [f"the weighted mean is {mean}, expected at least {limit:g}{''.join(missed)}"]
         for place, (grade, weight) in enumerate(zip(grades, weights, strict=True)):
             score = "" if grade.score is None else f", score {grade.score:.4g}"
             need = ", required" if place in needed else ""
-            lines.append(f"weight {float(weight):g}{score}{need}: {_lines([grade])}")
+            lines.append(f"weight {float(weight):g}{score}{need}: {_line(grade)}")
         return "\n".join(lines)
 
     facts = [
@@ -115,15 +120,15 @@ def _weight(value: object) -> Fraction:
     return Fraction(str(weight))
 
 
-def _places(members: Sequence[Grader], required: Iterable[Grader]) -> set[int]:
-    places = set()
+def _places(members: Sequence[Grader], required: Iterable[Grader]) -> list[int]:
+    places = []
     if isinstance(required, Grader) or not isinstance(required, Iterable):
         raise refused("weighted", "required", required, "is no list of graders", "required=[…]")
     for one in required:
         place = next((place for place, member in enumerate(members) if member is one), None)
         if place is None:
             raise refused("weighted", "required", one, "is none of the graders", "the same object in both")
-        places.add(place)
+        places.append(place)
     return places
 
 
@@ -158,11 +163,11 @@ def _not(grades: Sequence[Grade]) -> Grade:
 
 def _lines(grades: Sequence[Grade]) -> str:
     """Who said what, a line each."""
-    return "\n".join(
-        f"{grade.name} {grade.state}{', without a threshold' if grade.state == 'scored' else ''}"
-        f"{f': {grade.reason}' if grade.reason else ''}"
-        for grade in grades
-    )
+    return "\n".join(_line(grade, ", without a threshold" if grade.state == "scored" else "") for grade in grades)
+
+
+def _line(grade: Grade, note: str = "") -> str:
+    return f"{grade.name} {grade.state}{note}{f': {grade.reason}' if grade.reason else ''}"
 
 
 def _composed(

@@ -290,7 +290,7 @@ def test_the_reasons_say_who_said_what():
     must = contains("b")
     it = weighted([(contains_all(["a", "c"]), 3), (must, 1), (of(UNGRADED), 0.5)], threshold=0.8, required=[must])
     assert it("a").reason == (
-        "the weighted mean is between 0.3333 and 0.4444, expected at least 0.8\n"
+        "the weighted mean is between 0.3333 and 0.4444, expected at least 0.8; contains is required and failed\n"
         'weight 3, score 0.5: contains_all failed: 1 of 2 are not in "a": "c"\n'
         'weight 1, required: contains failed: "b" is not in "a"\n'
         "weight 0.5: ungraded ungraded: unreadable"
