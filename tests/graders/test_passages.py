@@ -38,7 +38,8 @@ CASE = with_context(PASSAGES)
         ("As they say [sic], within 14 days [doc-1].", True),
         ("See [the 2 rules](https://example.invalid) [doc-1].", True),
         ("See [page 4](x) and [our 14 days] [doc-1].", True),
-        ("See [doc-9](x).", False),
+        ("See [rule-2](https://example.invalid) [doc-1].", True),
+        ("See [doc-1](x).", False),
     ],
 )
 def test_a_citation_names_a_passage_that_was_given(text, passed):
