@@ -24,12 +24,13 @@ from pytest_llm.cassettes import Exchange, StoredReply
 from pytest_llm.clients import Clients
 from pytest_llm.collection import DRAW, Draw, cassette_folder, cassette_name, has_empty_body, is_our_fixture
 from pytest_llm.errors import CassetteMiss, LlmError
-from pytest_llm.items import OpenItem, stored_reply
+from pytest_llm.graders import Grader
+from pytest_llm.items import OpenItem
 from pytest_llm.options import settings_of
 from pytest_llm.recordings import Recordings
 from pytest_llm.results import GradeRecord, Outcome
 from pytest_llm.settings import Limits
-from pytest_llm.wire import Wire
+from pytest_llm.wire import Wire, stored_reply
 
 if TYPE_CHECKING:
     from pytest_llm.calls.transport import Reply
@@ -59,6 +60,8 @@ class CollectedTests:
     problems: dict[str, str] = field(default_factory=dict)
     #: Whether a test function can assert nothing.
     empty: dict[object, bool] = field(default_factory=dict)
+    #: Module-level graders of the files that were named, by their name there.
+    graders: dict[str, Grader] = field(default_factory=dict)
     recordings: Recordings | None = None
     wire: Wire | None = None
 
@@ -152,14 +155,17 @@ def collect(files: Sequence[Path], mode: Literal["replay", "record"] = "replay")
         code = _collect_only([*told_mode, *map(str, files)], found)
     if found.interrupted:
         raise KeyboardInterrupt
-    tests = CollectedTests(problems=found.problems)
+    tests = CollectedTests(problems=found.problems, graders=found.graders)
     if found.config is None or code in (pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.INTERNAL_ERROR):
         reason = _reason(told.getvalue())
         tests.problems.update({os.path.realpath(file): reason for file in files})
     if found.config is None:
         return tests
     settings = replace(settings_of(found.config), mode=mode, dry_run=False, budget=Limits())  # whatever addopts say
-    tests.recordings, tests.wire = Recordings(found.config, settings), Wire(Clients(found.config, settings), 1)
+    tests.recordings, tests.wire = (
+        Recordings(found.config, settings),
+        Wire(Clients(found.config, settings), settings.concurrency),
+    )
     folders: dict[Path, str] = {}
     for item in found.items:
         if (draw := item.stash.get(DRAW, None)) is not None:
@@ -186,6 +192,7 @@ class _Collected:
         self.config: pytest.Config | None = None
         self.items: list[pytest.Function] = []
         self.problems: dict[str, str] = {}
+        self.graders: dict[str, Grader] = {}
         self.interrupted = False
 
     def pytest_sessionstart(self, session: pytest.Session) -> None:
@@ -194,6 +201,10 @@ class _Collected:
     def pytest_itemcollected(self, item: pytest.Item) -> None:
         if isinstance(item, pytest.Function):
             self.items.append(item)
+
+    def pytest_pycollect_makeitem(self, name: str, obj: object) -> None:
+        if isinstance(obj, Grader):
+            self.graders[name] = obj
 
     def pytest_exception_interact(self, node: pytest.Collector, call: pytest.CallInfo[object]) -> None:
         if call.excinfo is not None:

@@ -216,6 +216,7 @@ def _composed(
         threshold=threshold,
         is_async=any(grader.is_async for grader in graders),
         asks=any(grader.asks for grader in graders),
+        judges=tuple(judge for grader in graders for judge in grader.judges),
     )
 
 
