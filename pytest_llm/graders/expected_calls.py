@@ -100,11 +100,12 @@ class Matching:
         Taking the first call that fits is not enough: `search` would take `search(q=1)` away from `search(q=1)`. So an
         expected call that finds its calls taken asks their owners to move (Kuhn's matching in a bipartite graph).
         """
+        fits = [[place for place, call in enumerate(calls) if self.meets(call, one)] for one in wanted]
         owner: dict[int, int] = {}
 
         def settle(one: int, asked: set[int]) -> bool:
-            for place, call in enumerate(calls):
-                if place not in asked and self.meets(call, wanted[one]):
+            for place in fits[one]:
+                if place not in asked:
                     asked.add(place)
                     if place not in owner or settle(owner[place], asked):
                         owner[place] = one
