@@ -23,7 +23,9 @@ GOLDEN = {
     ],
 }
 
-priority_fits = closed_qa(CRITERION, model="rules", base_url="http://127.0.0.1:8090/v1", **GOLDEN).named("priority_fits")
+RULES = "http://127.0.0.1:8090/v1"
+
+priority_fits = closed_qa(CRITERION, model="rules", base_url=RULES, **GOLDEN).named("priority_fits")
 too_small = closed_qa(CRITERION, model="orders-tiny", max_tokens=160, **GOLDEN).named("too_small")
 
 
