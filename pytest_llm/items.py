@@ -68,17 +68,6 @@ class Judges(Protocol):
         """Whether it was compared with people, in this version."""
 
 
-class _UnknownJudges:
-    """Judges whose verdicts decide nothing here."""
-
-    def check(self, judging: Judging, item: pytest.Function, environment: Mapping[str, str]) -> None:
-        """Let it pass."""
-
-    def is_calibrated(self, _judging: Judging) -> bool:
-        """Nobody looks."""
-        return False
-
-
 @dataclass(slots=True)
 class OpenItem:
     """A marked item while it runs."""
@@ -92,12 +81,12 @@ class OpenItem:
     #: Gives the recorders of the fixtures of wider scope that the item uses.
     fixtures: Callable[[], list[Recorder]]
     prices: Prices
+    #: What is known of judges.
+    judges: Judges
     #: Of one that asks ahead: as it was when it was begun, whatever a test that runs meanwhile makes of it.
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
     #: Gives what was asked ahead for this item, once; None where nothing was.
     errand: Callable[[], Errand | None] = lambda: None
-    #: What is known of judges.
-    judges: Judges = field(default_factory=_UnknownJudges)
     #: What the ini file says of the budget of a correction.
     retry: Mapping[str, float] = field(default_factory=dict)
     #: Where the suite's baseline is, or would be, relative to the root.
@@ -385,4 +374,6 @@ def properties_of(result: Result) -> list[tuple[str, object]]:
     for grade in result.grades:
         told = "ungraded" if grade.is_ungraded else grade.score if grade.passed is None else grade.passed
         known.append((f"llm_grade_{grade.name}", told))
+        if grade.is_uncalibrated:
+            known.append((f"llm_judge_{grade.name}", "uncalibrated"))
     return known

@@ -33,15 +33,31 @@ class _Seen:
     is_known: bool = False
 
 
-class JudgesAtWork:
-    """The judges of one process: each is looked at once; threads may ask at once."""
+class KnownJudges:
+    """The judges of a project, where nobody looks at them: what they said decides nothing."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._calibrated: frozenset[str] | None = None
+
+    def check(self, judging: Judging, item: pytest.Function, environment: Mapping[str, str]) -> None:
+        """Let it pass."""
+
+    def is_calibrated(self, judging: Judging) -> bool:
+        """Whether it was compared with people, in this version. Raises CalibrationError."""
+        if self._calibrated is None:
+            self._calibrated = frozenset(one.judge_version for one in calibrations_under(self._root))
+        return judging.version in self._calibrated
+
+
+class JudgesAtWork(KnownJudges):
+    """The judges of one process, each looked at once; threads may ask at once."""
 
     def __init__(self, root: Path, recordings: Recordings, wire: Wire, fixtures: WideFixtures) -> None:
-        self._root = root
+        super().__init__(root)
         self._recordings = recordings
         self._wire = wire
         self._fixtures = fixtures
-        self._calibrated: frozenset[str] | None = None
         self._lock = threading.Lock()
         self._seen: dict[tuple[str, ...], _Seen] = {}
 
@@ -64,12 +80,6 @@ class JudgesAtWork:
                 seen.is_known = True
         if seen.problem is not None:
             raise seen.problem
-
-    def is_calibrated(self, judging: Judging) -> bool:
-        """Whether it was compared with people, in this version."""
-        if self._calibrated is None:
-            self._calibrated = frozenset(one.judge_version for one in calibrations_under(self._root))
-        return judging.version in self._calibrated
 
     def _look(self, judging: Judging, recorder: Recorder, environment: Mapping[str, str]) -> None:
         with judged(self._wire, recorder, environment):
