@@ -7,6 +7,7 @@ patch of the HTTP libraries: that is away while tests run that are none of ours,
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -54,7 +55,15 @@ class Wire:
 
     def __init__(self, clients: Clients, concurrency: int) -> None:
         self.clients = clients
-        self.pool = Pool(concurrency)
+        self._pool = Pool(concurrency)
+        self._process = os.getpid()
+
+    @property
+    def pool(self) -> Pool:
+        """That of this process: a fork has none of the threads, and hears of nothing that was in flight when it began."""
+        if os.getpid() != self._process:
+            self._pool, self._process = Pool(self._pool.most), os.getpid()
+        return self._pool
 
     def send(
         self,
