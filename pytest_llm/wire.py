@@ -60,7 +60,7 @@ class Wire:
 
     @property
     def pool(self) -> Pool:
-        """That of this process: a fork has none of the threads, and hears of nothing that was in flight when it began."""
+        """That of this process: a fork has none of the threads, and does not hear of what was in flight."""
         if os.getpid() != self._process:
             self._pool, self._process = Pool(self._pool.most), os.getpid()
         return self._pool
