@@ -196,6 +196,18 @@ def test_who_asks_beside_the_pool_is_within_the_same_bound(pool):
     assert host.peak == 4
 
 
+def test_no_job_begins_in_the_place_of_who_asks_beside_the_pool():
+    pool, begun = Pool(1), threading.Event()
+    job = Job(HOST, begun.set)
+    with pool.turn(HOST) as turn:
+        pool.submit(job)
+        assert not begun.wait(0.1)
+        turn.outcome = "replied"
+    job.wait()
+    assert begun.is_set()
+    pool.close(5)
+
+
 def test_a_host_that_is_slowed_down_holds_no_other_up(pool):
     slow, quick = Host(pool, "http://slow.invalid"), Host(pool, "http://quick.invalid")
     with pool.turn(slow.name) as turn:
