@@ -199,6 +199,23 @@ def address():
     assert (sorted(other.names), other.peak) == (NAMES, 4)
 
 
+def test_a_test_whose_session_fixture_is_not_set_up_yet_is_not_asked_for(ahead, serve):
+    other = Endpoint()
+    address = serve(other).url
+    fixture = f"""
+@pytest.fixture(scope="session")
+def address():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OPENAI_BASE_URL", {address!r})
+        yield
+"""
+    ahead.begin(TEST.replace("range(24)", "range(8)"))
+    later = TEST.replace("Greet", "Meet").replace("(llm_response)", "(address, llm_response)")
+    ahead.write("test_later.py", later.replace("range(24)", "range(8)") + fixture)
+    live(ahead).assert_outcomes(passed=16)
+    assert (asked(ahead), sorted(other.names)) == (NAMES[:8], NAMES[:8])
+
+
 def test_an_address_of_one_module_is_not_asked_what_another_module_asks(ahead, serve):
     other = Endpoint()
     address = serve(other).url
