@@ -7,11 +7,8 @@ patch of the HTTP libraries: that is away while tests run that are none of ours,
 from __future__ import annotations
 
 import contextlib
-<<<<<<< HEAD
 import json
-=======
 import os
->>>>>>> gahead
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
