@@ -90,7 +90,7 @@ def _checked(name: object, arguments: object) -> _Instruction:
     for what, keys in (("has no argument", [key for key in given if key not in known]),
                        ("lacks the argument", [key for key in known if key not in given])):  # fmt: skip
         if keys:
-            near = difflib.get_close_matches(str(keys[0]), known, n=len(known), cutoff=0)
+            near = difflib.get_close_matches(str(keys[0]), known, n=len(known) or 1, cutoff=0)
             takes = [f"{key!r}" for key in near] or ["no argument"]
             raise GraderError(f"follows: {name!r} {what} {keys[0]!r}", instead=takes, fix={"write": _FIX})
     copy = a_json("follows", name, given)
