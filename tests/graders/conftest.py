@@ -12,7 +12,7 @@ def absent(monkeypatch):
     """A function by which a package is as good as not installed."""
 
     class Finder:
-        packages: set[str] = set()
+        packages = frozenset()
 
         def find_spec(self, name, _path=None, _target=None):
             if name in self.packages:
@@ -22,7 +22,7 @@ def absent(monkeypatch):
         for name in list(sys.modules):
             if name.partition(".")[0] == package:
                 monkeypatch.delitem(sys.modules, name)
-        finder.packages = {*finder.packages, package}
+        finder.packages |= {package}
 
     finder = Finder()
     monkeypatch.setattr(sys, "meta_path", [finder, *sys.meta_path])
