@@ -146,7 +146,7 @@ def _grader(
         if longest > LONGEST_TEXT:
             raise CannotRead(f"it compares texts of up to {LONGEST_TEXT} characters, and one is of {longest}")
         found = score(text, answers)
-        return found, "" if found == 1 else unlike(text, answers)
+        return found, "" if found == 1 else f"{found:.3f}; {unlike(text, answers)}"
 
     expected: JSON = given[0] if given is not None and len(given) == 1 else given
     params = (("expected", expected),) * (given is not None) + options

@@ -86,8 +86,8 @@ def test_a_threshold_decides():
 
 
 def test_the_reason_says_what_was_expected_and_what_came():
-    assert levenshtein("a", threshold=1)("b").reason == 'expected "a", got "b"'
-    assert rouge(["a", "b"])("c").reason == 'expected "a" or one of 1 more, got "c"'
+    assert levenshtein("a", threshold=1)("b").reason == '0.000; expected "a", got "b"'
+    assert rouge(["a", "b"])("c").reason == '0.000; expected "a" or one of 1 more, got "c"'
     assert chrf("a")("a").reason == ""
 
 
