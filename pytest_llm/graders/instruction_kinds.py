@@ -82,7 +82,7 @@ def _nth_paragraph_first_word(*, num_paragraphs: object, nth_paragraph: object, 
         why = f"is above num_paragraphs={wanted}, so it could not pass"
         raise refused("follows", "nth_paragraph", nth, why, f"nth_paragraph={wanted}")
     word = _word("first_word", first_word).lower()
-    if len(word.split()) != 1 or _ENDS_WORD & set(word):
+    if word.split() != [word] or _ENDS_WORD & set(word):
         why = "is no word by itself, so it could not pass"
         raise refused("follows", "first_word", first_word, why, 'first_word="however"')
 
@@ -118,7 +118,7 @@ def _postscript(*, postscript_marker: object) -> Check:
     if marker in _POSTSCRIPTS:
         look: Callable[[str], Any] = _POSTSCRIPTS[marker].search
     else:
-        look = finder(_pattern("postscript_marker", marker, marker.lower(), re.MULTILINE), "search")
+        look = finder(_somewhere("postscript_marker", marker, marker.lower(), re.MULTILINE), "search")
     return lambda text: bool(look(text.lower()))
 
 
@@ -168,7 +168,7 @@ def _json_format() -> Check:
 def _title() -> Check:
     def check(text: str) -> bool:
         spans = ((line, line.find("<<"), line.rfind(">>")) for line in text.split("\n"))
-        return any(0 <= begin < end - 2 and _titled(line[begin : end + 2]) for line, begin, end in spans)
+        return any(0 <= begin < end and _titled(line[begin : end + 2]) for line, begin, end in spans)
 
     return check
 
@@ -264,10 +264,14 @@ def _compared(argument: str, number: object, relation_argument: str, relation: o
 
 def _keyword(argument: str, value: object) -> re.Pattern[str]:
     """A keyword, which the official script takes as a pattern."""
-    pattern = _pattern(argument, value, _word(argument, value), re.IGNORECASE)
-    if pattern.match(""):
+    return _somewhere(argument, value, _word(argument, value), re.IGNORECASE)
+
+
+def _somewhere(argument: str, value: object, pattern: str, flags: int) -> re.Pattern[str]:
+    compiled = _pattern(argument, value, pattern, flags)
+    if compiled.match(""):
         raise refused("follows", argument, value, "is in every text", f'{argument}="…"')
-    return pattern
+    return compiled
 
 
 def _pattern(argument: str, value: object, pattern: str, flags: int = 0) -> re.Pattern[str]:

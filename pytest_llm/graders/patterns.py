@@ -121,6 +121,10 @@ def _rewritten(pattern: re.Pattern[str]) -> str:
 
 def _rewritten_set(members: str, *, negated: bool, classes: bool) -> str:
     """A set of `re`. What is not in several properties can be no member of a set, and becomes another alternative."""
+    escapes = set(_MEMBER.findall(members))
+    if any({f"\\{kind}", f"\\{kind.upper()}"} <= escapes for kind in "dsw"):
+        # [\s\S] is how many write "any character", and [^\d\D], which is none, is a digit to `regex`.
+        return "(?!)" if negated else "(?s:.)"
     wide: list[str] = []
 
     def told(found: re.Match[str]) -> str:
@@ -134,8 +138,6 @@ def _rewritten_set(members: str, *, negated: bool, classes: bool) -> str:
     rest = _MEMBER.sub(told, members)
     if not wide:
         return f"[{'^' * negated}{rest}]"
-    if (_WORD in rest and _CLASSES[r"\W"] in wide) or (_BLANK in rest and _CLASSES[r"\S"] in wide):
-        return "(?!)" if negated else "(?s:.)"  # [\s\S] is how many write "any character"
     if rest:
         wide.append(f"[{rest.replace('^', chr(92) + '^', 1) if rest.startswith('^') else rest}]")
     options = "|".join(wide)

@@ -238,6 +238,7 @@ def test_what_is_unknown_is_refused_with_the_nearest(instruction, lines):
             {"postscript_marker": "("},
             "postscript_marker='(' is no pattern (missing ),",
         ),
+        ("detectable_content:postscript", {"postscript_marker": "P?"}, "postscript_marker='P?' is in every text"),
         ("startend:end_checker", {"end_phrase": " "}, "end_phrase=' ' is no text"),
     ],
 )

@@ -80,6 +80,8 @@ def test_a_pattern_that_backtracks_without_end_is_ungraded(fullmatch):
         (r"[\S]+", "\x1ca", "a"),
         (r"[\s\S]+", "a\x1c", "a\x1c"),
         (r"[^\w\W]+", "a", None),
+        (r"[^\d\D]+", "1", None),
+        (r"(?a)[^\s\S]+", " ", None),
         (r"(?:a{e})+", "b", None),
         (r"(?:a{e})+", "a{e}", "a{e}"),
         (r"a{1}\{b}+", "a{b}", "a{b}"),
