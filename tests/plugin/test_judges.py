@@ -219,4 +219,4 @@ def test_means(llm_response): ...
     replayed = project.run()
     assert len(server.requests) == asked
     assert recorded.parseoutcomes() == replayed.parseoutcomes()
-    assert "judge" not in replayed.stdout.str()
+    assert "uncalibrated" not in replayed.stdout.str()
