@@ -64,8 +64,8 @@ class Judges(Protocol):
     def check(self, judging: Judging, item: pytest.Function, environment: Mapping[str, str]) -> None:
         """Look at a judge before its verdicts count. Raises JudgeUnfit."""
 
-    def is_calibrated(self, judging: Judging) -> bool:
-        """Whether it was compared with people, in this version."""
+    def is_calibrated(self, judging: Judging, item: pytest.Function) -> bool:
+        """Whether it was compared with people, in this version. Raises CalibrationError."""
 
 
 @dataclass(slots=True)
@@ -220,7 +220,8 @@ class OpenItem:
                 reason=grade.reason,
                 required=required,
                 judge=" ".join(one.version for one in judge.judges),
-                calibrated=bool(judge.judges) and all(map(self.judges.is_calibrated, judge.judges)),
+                calibrated=bool(judge.judges)
+                and all(self.judges.is_calibrated(one, self.item) for one in judge.judges),
             )
         )
         return grade

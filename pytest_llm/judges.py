@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_llm.calibrations import calibrations_under
+from pytest_llm.calibrations import calibrations_from
 from pytest_llm.cassettes import Recorder
 from pytest_llm.errors import JudgeUnfit
 from pytest_llm.graders import Judging
@@ -38,16 +38,19 @@ class KnownJudges:
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._calibrated: frozenset[str] | None = None
+        #: The versions that were compared with people, by the folder that asks.
+        self._calibrated: dict[Path, frozenset[str]] = {}
 
     def check(self, judging: Judging, item: pytest.Function, environment: Mapping[str, str]) -> None:
         """Let it pass."""
 
-    def is_calibrated(self, judging: Judging) -> bool:
-        """Whether it was compared with people, in this version. Raises CalibrationError."""
-        if self._calibrated is None:
-            self._calibrated = frozenset(one.judge_version for one in calibrations_under(self._root))
-        return judging.version in self._calibrated
+    def is_calibrated(self, judging: Judging, item: pytest.Function) -> bool:
+        """Whether it was compared with people, in this version, here or above. Raises CalibrationError."""
+        folder = item.path.parent
+        if folder not in self._calibrated:
+            found = calibrations_from(folder, self._root)
+            self._calibrated[folder] = frozenset(one.judge_version for one in found)
+        return judging.version in self._calibrated[folder]
 
 
 class JudgesAtWork(KnownJudges):

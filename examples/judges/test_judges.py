@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from judges import alike, priority_fits, read_order, too_small
+from priorities import alike, priority_fits, read_order, too_small
 
 from pytest_llm.errors import JudgeUnfit
 
