@@ -26,6 +26,7 @@ from pytest_llm.collection import DRAW, Draw, cassette_folder, cassette_name, ha
 from pytest_llm.errors import CassetteMiss, LlmError
 from pytest_llm.graders import Grader
 from pytest_llm.items import OpenItem
+from pytest_llm.judges import KnownJudges
 from pytest_llm.options import settings_of
 from pytest_llm.recordings import Recordings
 from pytest_llm.results import GradeRecord, Outcome
@@ -64,6 +65,7 @@ class CollectedTests:
     graders: dict[str, Grader] = field(default_factory=dict)
     recordings: Recordings | None = None
     wire: Wire | None = None
+    known_judges: KnownJudges | None = None
 
     def nodeid(self, cassette: str, sample: int) -> str:
         """The id of the test, as pytest has it; "" where there is none."""
@@ -90,7 +92,7 @@ class CollectedTests:
     def _opened(self, cassette: str, sample: int) -> OpenItem:
         """The item as it is while it runs, without running it. Raises NotGraded where it cannot be judged so."""
         item = self.items.get((cassette, sample))
-        if item is None or self.recordings is None or self.wire is None:
+        if item is None or self.recordings is None or self.wire is None or self.known_judges is None:
             file = test_file(cassette)
             known = file is not None and str(file) in self.problems
             raise NotGraded("the test cannot be collected" if known else "there is no such test now")
@@ -107,6 +109,7 @@ class CollectedTests:
             version=lambda: None,
             fixtures=list,
             prices=self.recordings.prices,
+            judges=self.known_judges,
         )
 
     def _judged(self, opened: OpenItem, respond: Callable[[], object]) -> Replayed:
@@ -166,6 +169,7 @@ def collect(files: Sequence[Path], mode: Literal["replay", "record"] = "replay")
         Recordings(found.config, settings),
         Wire(Clients(found.config, settings), settings.concurrency),
     )
+    tests.known_judges = KnownJudges(settings.root)
     folders: dict[Path, str] = {}
     for item in found.items:
         if (draw := item.stash.get(DRAW, None)) is not None:

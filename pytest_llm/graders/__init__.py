@@ -5,28 +5,31 @@ graders read a str or `Response.text`; structured ones read validated values, JS
 """
 
 from pytest_llm.graders.answers import exact_match, f1
-from pytest_llm.graders.composition import all_of, any_of, not_
+from pytest_llm.graders.composition import all_of, any_of, at_least, not_, weighted
+from pytest_llm.graders.counts import length, word_count
 from pytest_llm.graders.grade import Grade, GradeState
 from pytest_llm.graders.grader import Grader, Told, grader
+from pytest_llm.graders.instructions import follows
+from pytest_llm.graders.json_documents import contains_json, json_schema, valid_json
 from pytest_llm.graders.judge import answer_relevance, closed_qa, factuality, judge
 from pytest_llm.graders.judging import Judging
 from pytest_llm.graders.numeric import number_close
 from pytest_llm.graders.pairwise import best_of, pairwise
-from pytest_llm.graders.reply import finish_reason, max_tokens
+from pytest_llm.graders.passages import citation_valid, quotes_present
+from pytest_llm.graders.patterns import regex
+from pytest_llm.graders.python import valid_python
+from pytest_llm.graders.reply import finish_reason, max_cost, max_latency, max_tokens
+from pytest_llm.graders.retrieval import hit, mrr, ndcg, precision_at_k, recall_at_k, retrieves_nothing
 from pytest_llm.graders.shares import context_relevance, groundedness, scored_judge
 from pytest_llm.graders.similar import similar
+from pytest_llm.graders.similarity import bleu, chrf, levenshtein, rouge
+from pytest_llm.graders.sql import valid_sql
 from pytest_llm.graders.structured import equals_expected, fields_match, json_equals
-from pytest_llm.graders.text import (
-    contains,
-    contains_all,
-    contains_any,
-    equals,
-    one_of,
-    regex,
-    starts_with,
-    word_count,
-)
-from pytest_llm.graders.tools import tool_calls
+from pytest_llm.graders.text import contains, contains_all, contains_any, ends_with, equals, one_of, starts_with
+from pytest_llm.graders.tools import no_tool_call, tool_call_f1, tool_calls
+from pytest_llm.graders.trajectory import trajectory
+from pytest_llm.graders.xml_documents import valid_xml
+from pytest_llm.graders.yaml_documents import valid_yaml
 
 __all__ = [
     "Grade",
@@ -37,12 +40,18 @@ __all__ = [
     "all_of",
     "answer_relevance",
     "any_of",
+    "at_least",
     "best_of",
+    "bleu",
+    "chrf",
+    "citation_valid",
     "closed_qa",
     "contains",
     "contains_all",
     "contains_any",
+    "contains_json",
     "context_relevance",
+    "ends_with",
     "equals",
     "equals_expected",
     "exact_match",
@@ -50,19 +59,42 @@ __all__ = [
     "factuality",
     "fields_match",
     "finish_reason",
+    "follows",
     "grader",
     "groundedness",
+    "hit",
     "json_equals",
+    "json_schema",
     "judge",
+    "length",
+    "levenshtein",
+    "max_cost",
+    "max_latency",
     "max_tokens",
+    "mrr",
+    "ndcg",
+    "no_tool_call",
     "not_",
     "number_close",
     "one_of",
     "pairwise",
+    "precision_at_k",
+    "quotes_present",
+    "recall_at_k",
     "regex",
+    "retrieves_nothing",
+    "rouge",
     "scored_judge",
     "similar",
     "starts_with",
+    "tool_call_f1",
     "tool_calls",
+    "trajectory",
+    "valid_json",
+    "valid_python",
+    "valid_sql",
+    "valid_xml",
+    "valid_yaml",
+    "weighted",
     "word_count",
 ]

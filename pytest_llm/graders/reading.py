@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 
 from pytest_llm.calls import Response
 from pytest_llm.prompts import Case
-from pytest_llm.schemas import JSON, load_json, quoted
+from pytest_llm.schemas import JSON, Issue, load_json, quoted
 
 MOST_ISSUES = 5
 
@@ -40,11 +40,16 @@ def json_of(output: object) -> JSON:
     if output.report is None:
         return parsed(output.text)
     if not output.report.valid:
-        lines = [f"  {issue.line}" for issue in output.issues[:MOST_ISSUES]]
-        if len(output.issues) > MOST_ISSUES:
-            lines.append(f"  and {len(output.issues) - MOST_ISSUES} more")
-        raise NotConforming("\n".join(["the output does not conform to the schema", *lines]))
+        raise NotConforming(f"the output does not conform to the schema\n{listed(output.issues)}")
     return plain(output.report.value)
+
+
+def listed(issues: Sequence[Issue]) -> str:
+    """The first findings of a validator, a line each."""
+    lines = [f"  {issue.line}" for issue in issues[:MOST_ISSUES]]
+    if len(issues) > MOST_ISSUES:
+        lines.append(f"  and {len(issues) - MOST_ISSUES} more")
+    return "\n".join(lines)
 
 
 def expected_of(case: Case | None) -> JSON:
@@ -60,9 +65,17 @@ def answers_of(case: Case | None) -> list[str]:
     """The right answers of a case, where `expected` is a text or a list of texts. Raises CannotRead."""
     expected = expected_of(case)
     answers = [expected] if isinstance(expected, str) else expected
-    if not isinstance(answers, (list, tuple)) or not answers or not all(isinstance(one, str) for one in answers):
+    if not isinstance(answers, (list, tuple)) or not all(isinstance(answer, str) for answer in answers):
         raise CannotRead(f"`expected` is to be a text or a list of texts, and is {kind_of(expected)}")
+    if not answers:
+        raise CannotRead("`expected` is an empty list, so there is nothing to compare with")
     return list(answers)
+
+
+def unlike(text: str, answers: list[str]) -> str:
+    """A reason: what was right, and what came."""
+    among = f" or one of {len(answers) - 1} more" if len(answers) > 1 else ""
+    return f"expected {quoted(answers[0])}{among}, got {quoted(text)}"
 
 
 def parsed(text: str) -> JSON:

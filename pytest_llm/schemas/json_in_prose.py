@@ -1,4 +1,4 @@
-r"""Where in a prose text the last JSON array or object is. PYTEST_DONT_REWRITE
+r"""Where in a prose text JSON arrays and objects are. PYTEST_DONT_REWRITE
 
 One pass, whatever the text: `json.JSONDecoder.raw_decode` at every bracket is quadratic (each attempt may read to the
 end, and each JSONDecodeError counts the lines before it), and a bracket counter is fooled by brackets in strings. So
@@ -13,6 +13,8 @@ wrong.
 from __future__ import annotations
 
 import re
+from collections import deque
+from collections.abc import Iterator
 
 #: A bracket that what follows does not rule out.
 _OPENING = re.compile(r"""\[(?=[ \t\n\r]*+[\]\[{"0-9tfnNI-])|\{(?=[ \t\n\r]*+["}])""")
@@ -38,19 +40,27 @@ _NEXT: dict[str, dict[str, str]] = {
 }
 
 
+def documents(text: str) -> Iterator[str]:
+    """The arrays and objects in the text that are not inside another one, in order.
+
+    >>> list(documents('Not {"a": 1} but {"a": [2]}, I think.'))
+    ['{"a": 1}', '{"a": [2]}']
+    """
+    position = 0
+    while (opening := _OPENING.search(text, position)) is not None:
+        ended, position = _container(text, opening.start())
+        if ended:
+            yield text[opening.start() : position]
+
+
 def last_document(text: str) -> str | None:
-    """The last array or object in the text that is not inside another one.
+    """The last of them.
 
     >>> last_document('Not {"a": 1} but {"a": [2]}, I think.')
     '{"a": [2]}'
     """
-    found: tuple[int, int] | None = None
-    position = 0
-    while (opening := _OPENING.search(text, position)) is not None:
-        end, position = _container(text, opening.start())
-        if end:
-            found = opening.start(), position
-    return text[found[0] : found[1]] if found else None
+    last = deque(documents(text), maxlen=1)
+    return last[0] if last else None
 
 
 def _container(text: str, start: int) -> tuple[bool, int]:

@@ -172,14 +172,26 @@ def deeper_than(limit: int, data: JSON) -> bool:
 
 def _unwrapped(text: str) -> str:
     """The text without surrounding blanks, and without its fence when all of it is one fenced block."""
+    inner = fenced(text)
+    return text.strip(_BLANKS) if inner is None else inner
+
+
+def fenced(text: str) -> str | None:
+    r"""What is in the fenced block that all of the text is, blanks around it aside; None where it is none.
+
+    >>> fenced('```sql\nSELECT 1\n```')
+    'SELECT 1\n'
+    """
     bare = text.strip(_BLANKS)
     opening = _FENCE.match(bare)
     if opening is None:
-        return bare
+        return None
     fence = opening[1]
     body = bare[opening.end() :]
     inner = body.rstrip(fence[0])
-    return inner if len(body) - len(inner) >= len(fence) else bare
+    # A line that ends the block before its end: there are two blocks, with prose between them.
+    alone = len(body) - len(inner) >= len(fence) and f"\n{fence}" not in f"\n{inner}"
+    return inner if alone else None
 
 
 def _repaired(text: str) -> JSON:

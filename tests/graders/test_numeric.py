@@ -25,6 +25,8 @@ def valid(value):
         ({"expected": 42}, "42.1", "failed"),
         ({"expected": 1234567.5}, "1,234,567.50", "passed"),
         ({"expected": 1234}, "12,34", "failed"),
+        ({"expected": 125}, "0,125", "failed"),
+        ({"expected": -5}, "\u22125", "passed"),
         ({"expected": 1000}, "1e3", "passed"),
         ({"expected": -0.5}, "-.5", "passed"),
         ({"expected": 5}, "+5", "passed"),

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from pytest_llm.errors import MissingExtra, SchemaError
-from pytest_llm.schemas import load_json, validator_for
+from pytest_llm.schemas import documents, fenced, load_json, validator_for
 from pytest_llm.schemas.json_in_prose import last_document
 
 
@@ -126,6 +126,30 @@ def test_a_fence_is_all_of_the_text_or_no_fence(text):
 def test_prose_without_a_whole_document_has_none(text):
     """A document inside an unfinished one is not taken for the answer."""
     assert last_document(text) is None
+
+
+def test_all_documents_of_a_prose_are_found_in_order():
+    assert list(documents('A {x} {"a": [1]} then [2, 3] and {"b": {} and [4]')) == ['{"a": [1]}', "[2, 3]", "[4]"]
+    assert list(documents("none")) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "inner"),
+    [
+        ("```\nx\n```", "x\n"),
+        ("\n ```sql\n\n x \n````\n ", "\n x \n"),
+        ("~~~\n```\n~~~", "```\n"),
+        ("```\n```", ""),
+        ("x", None),
+        ("```x```", None),
+        ("```\nx", None),
+        ("````\nx\n```", None),
+        ("so ```\nx\n```", None),
+        ("```\nx\n```\nthen\n```\ny\n```", None),
+    ],
+)
+def test_a_fence_is_taken_off_where_it_is_around_all_of_the_text(text, inner):
+    assert fenced(text) == inner
 
 
 @pytest.mark.parametrize(
