@@ -117,7 +117,7 @@ COLUMNS = (
         command=lambda: ([node(), script(SCRIPTS / "with_promptfoo.mjs")], QUIET),
         edition=promptfoo_versions,
     ),
-    # Its scores need the last two, and `math` of inspect-ai its last one; the virtualenv of the other benchmarks is without.
+    # What comes last are libraries that only some scores need; the virtualenv of the other benchmarks is without.
     _python("deepeval", "with_deepeval.py", "deepeval", "openai", "rouge-score", "nltk", folder="deepeval-graders"),
     _python("inspect-ai", "with_inspect_ai.py", "inspect-ai", "openai", "latex2sympy2-extended==1.11.0"),
 )
@@ -142,7 +142,7 @@ def main() -> None:
 
 
 def _seen(column: Column) -> Seen | None:
-    """What was seen of all behaviours; None where the peer cannot be installed. A behaviour that cannot be run ends it."""
+    """What was seen of all behaviours; None where the peer cannot be installed. Raises SystemExit where one fails."""
     try:
         command, environment = column.command()
     except (OSError, subprocess.CalledProcessError) as problem:

@@ -49,11 +49,12 @@ CONTEXT = [
     "An order of more than fifty barrels is made by agreement, and takes half a year.",
     "A barrel of the middle size holds two hundred and twenty-five litres.",
 ]
-_WORDS = (
+_TEXT = (
     "the order of a barrel is made by hand and takes about three weeks in summer when wood has dried long enough while "
     "winter adds another month because rain and frost slow all work outside we therefore ask each customer to write "
     "early with name address size number and date so that nothing is left open"
-).split()
+)
+_WORDS = _TEXT.split()
 _NAMES = ("Finn Dahl", "Ana Lima", "Yuki Sato", "Omar Haddad")
 _CITIES = ("Paris", "Oslo", "Lima", "Rome")
 
@@ -155,15 +156,20 @@ def _yaml(random: Random, times: int) -> Written:
 
 def _python(random: Random, times: int) -> Written:
     functions = [
-        f"def price_{number}(count):\n    if count > {random.randint(2, 90)}:\n        return count * 1.5\n    return 0\n"
+        f"def price_{number}(n):\n    if n > {random.randint(2, 90)}:\n        return n * 1.5\n    return 0\n"
         for number in range(5 * times)
     ]
     return "\n".join(functions) + ("def (" if random.random() < 0.1 else ""), None
 
 
 def _sql(random: Random, times: int) -> Written:
-    parts = [f"(sku = 'OB-{random.randint(1000, 9999)}' AND quantity > {random.randint(1, 90)})" for _ in range(8 * times)]
-    return f"SELECT sku, quantity FROM orders WHERE {' OR '.join(parts)}{' AND (' if random.random() < 0.1 else ''}", None
+    parts = [
+        f"(sku = 'OB-{random.randint(1000, 9999)}' AND quantity > {random.randint(1, 90)})" for _ in range(8 * times)
+    ]
+    return (
+        f"SELECT sku, quantity FROM orders WHERE {' OR '.join(parts)}{' AND (' if random.random() < 0.1 else ''}",
+        None,
+    )
 
 
 def _calls(random: Random, times: int) -> Written:

@@ -24,7 +24,7 @@ OURS, PROMPTFOO = "ours", "promptfoo"
 
 LENGTHS = (20, 200)
 """How many times as long as in the first table the texts are, whose growth is looked at: 10 KB and 100 KB."""
-LONG_OUTPUTS = 10
+LONG_OUTPUTS = 20
 WARM = 200
 """Outputs that are graded before anything is measured: compilers have then seen the code."""
 
@@ -87,7 +87,11 @@ def measure_graders(outputs: int, rounds: int, *, others: bool) -> str:
 
 
 def _of_each(
-    outputs: int, rounds: int, names: Sequence[str], costs: dict[tuple[str, str], list[float]], verdicts: dict[tuple[str, str], str]
+    outputs: int,
+    rounds: int,
+    names: Sequence[str],
+    costs: dict[tuple[str, str], list[float]],
+    verdicts: dict[tuple[str, str], str],
 ) -> str:
     rows = []
     for row in graded.ROWS:
@@ -99,7 +103,10 @@ def _of_each(
                 line += ["–", "–"]
                 continue
             ratio = Spread(tuple(one / other for one, other in zip(theirs, own, strict=True)))
-            line += [f"{Spread(tuple(theirs)).range(1)}, {ratio.range(2)} ×", _same(verdicts[OURS, row], verdicts[name, row])]
+            line += [
+                f"{Spread(tuple(theirs)).range(1)}, {ratio.range(2)} ×",
+                _same(verdicts[OURS, row], verdicts[name, row]),
+            ]
         rows.append(line)
     head = [f"{outputs:,} outputs, {rounds} rounds: median (min–max)", "CPU µs per output", "passed"]
     return table([*head, *(part for name in names[1:] for part in (f"{name}, of ours", "same verdict"))], rows)
@@ -115,7 +122,9 @@ def _reuse(ours: Worker, rounds: int) -> str:
         told = [ours(row, rebuild=20) for _ in range(rounds)]
         later = [ours(row, count=1000)["cpu_s"] / 1000 for _ in range(rounds)]
         figures = ([one[name] for one in told] for name in ("building_s", "first_s"))
-        rows.append([f"`{row}`", *(Spread(tuple(1e6 * one for one in figure)).range(1) for figure in (*figures, later))])
+        rows.append(
+            [f"`{row}`", *(Spread(tuple(1e6 * one for one in figure)).range(1) for figure in (*figures, later))]
+        )
     head = [f"{rounds} rounds: median (min–max)", "CPU µs to build it", "its first output", "a later one"]
     return table(head, rows)
 
@@ -123,16 +132,18 @@ def _reuse(ours: Worker, rounds: int) -> str:
 def _growth(ours: Worker, rounds: int) -> str:
     rows = []
     for row in graded.LONG:
-        short, long = (
-            [ours(row, count=LONG_OUTPUTS, times=times) for _ in range(rounds)] for times in LENGTHS
-        )
+        short, long = ([ours(row, count=LONG_OUTPUTS, times=times) for _ in range(rounds)] for times in LENGTHS)
         cost = [[one["cpu_s"] / LONG_OUTPUTS * 1000 for one in told] for told in (short, long)]
         ratio = Spread(tuple(one / other for one, other in zip(cost[1], cost[0], strict=True)))
         ungraded = long[0]["verdicts"].count("u")
         more = f", {ungraded} of {LONG_OUTPUTS} ungraded" if ungraded else ""
         rows.append([f"`{row}`", *(Spread(tuple(one)).range(2) for one in cost), f"{ratio.range(1)} ×{more}"])
     kib = [graded.BASE * times // 1000 for times in LENGTHS]
-    head = [f"{rounds} rounds of {LONG_OUTPUTS}: median (min–max)", *(f"{one} KB: CPU ms" for one in kib), "of the shorter"]
+    head = [
+        f"{rounds} rounds of {LONG_OUTPUTS}: median (min–max)",
+        *(f"{one} KB: CPU ms" for one in kib),
+        "of the shorter",
+    ]
     return table(head, rows)
 
 

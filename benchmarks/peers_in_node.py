@@ -27,7 +27,7 @@ QUIET = {
 
 
 def node() -> Path:
-    """The interpreter; it and promptfoo are installed when it is first asked for. Raises OSError, CalledProcessError."""
+    """The interpreter; it and promptfoo are installed when it is first asked for."""
     found = FOLDER / "node_modules" / "node" / "bin" / "node"
     if not (FOLDER / "complete").exists():
         print(f"installing {', '.join(PACKAGES)} …", file=sys.stderr)

@@ -1,9 +1,9 @@
 """Grades outputs, when it is told to, and says what that took. `python probe_graders.py ours|autoevals`.
 
-A line of standard input is a task, as JSON; a line of standard output its result. So several libraries, each in a process
-of its own, can take turns. `build` makes what grades, and keeps it; `rebuild` makes it so many times more, each for one
-output; `count` is how many outputs are graded, which are read before the clock starts. Verdicts are `1` passed, `0`
-failed, `u` ungraded.
+A line of standard input is a task, as JSON; a line of standard output its result. So several libraries, each in a
+process of its own, can take turns. `build` makes what grades, and keeps it; `rebuild` makes it so many times more, each
+for one output; `count` is how many outputs are graded, which are read before the clock starts. Verdicts are `1` passed,
+`0` failed, `u` ungraded.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def ours(row: str) -> Built:
         "valid_json": g.valid_json,
         "json_schema": lambda: g.json_schema(graded.SCHEMA),
         "contains_json": g.contains_json,
-        "json_equals": lambda: g.equals_expected(),  # the same comparison, with a value for each output
+        "json_equals": g.equals_expected,  # the same comparison, with a value for each output
         "fields_match": lambda: g.fields_match(threshold=1.0),
         "number_close": lambda: g.number_close(abs_tol=0.01),
         "valid_xml": g.valid_xml,
@@ -93,7 +93,9 @@ def our_arguments(output: Any, expected: Any) -> tuple[Any, Any]:
     from pytest_llm.calls import Response, ToolCall, Usage
 
     if isinstance(output, dict):
-        calls = tuple(ToolCall(**call, arguments_text=json.dumps(call["arguments"])) for call in output.pop("tool_calls", ()))
+        calls = tuple(
+            ToolCall(**call, arguments_text=json.dumps(call["arguments"])) for call in output.pop("tool_calls", ())
+        )
         usage = Usage(completion_tokens=output.pop("completion_tokens", None))
         output = Response(text="", tool_calls=calls, usage=usage, **output)
     return output, Case(id="one", expected=expected, context=graded.CONTEXT)

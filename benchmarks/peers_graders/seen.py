@@ -1,4 +1,4 @@
-"""Runs behaviours and prints what was seen, for the scripts of this folder; the standard library and a scripted endpoint.
+"""Runs behaviours and prints what was seen, for the scripts of this folder.
 
 A behaviour is a function without arguments, by the name of its row. It returns whether the behaviour holds, None where
 there is no such grader, and what was seen, or how was looked for it.

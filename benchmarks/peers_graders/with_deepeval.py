@@ -69,7 +69,12 @@ def geval(address: str, **more: Any) -> m.GEval:
     model = LocalModel(model="scripted", base_url=address, api_key="none")
     params = [SingleTurnParams.ACTUAL_OUTPUT]
     return m.GEval(
-        name="polite", evaluation_params=params, evaluation_steps=["Is it polite?"], model=model, async_mode=False, **more
+        name="polite",
+        evaluation_params=params,
+        evaluation_steps=["Is it polite?"],
+        model=model,
+        async_mode=False,
+        **more,
     )
 
 
@@ -141,7 +146,10 @@ def wrong_is_red() -> Seen:
 def hidden_failure() -> Seen:
     metrics = "[ExactMatchMetric(), PatternMatchMetric(pattern='[ab]')]"
     one, none = (compared(output, metrics) for output in "ab")
-    return one != 0 and none == 0, f"one of two metrics fails: exit code {one}, where none does {none}; no threshold is over both"
+    return (
+        one != 0 and none == 0,
+        f"one of two metrics fails: exit code {one}, where none does {none}; no threshold is over both",
+    )
 
 
 @behaviour
@@ -230,7 +238,10 @@ def levenshtein() -> Seen:
 def rouge() -> Seen:
     score = Scorer.rouge_score("the quick brown fox", "The quick brown fox.", "rouge1")
     stemmed = Scorer.rouge_score("it rains", "it rained", "rouge1")
-    return score == 1, f"no metric; Scorer.rouge_score, by rouge-score: {score}; always stemmed: 'rained' for 'rains' {stemmed}"
+    return (
+        score == 1,
+        f"no metric; Scorer.rouge_score, by rouge-score: {score}; always stemmed: 'rained' for 'rains' {stemmed}",
+    )
 
 
 @behaviour
@@ -240,7 +251,9 @@ def bleu() -> Seen:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         scores = {kind: Scorer.sentence_bleu_score("a b c x e f", "a b c d e f", kind) for kind in ("bleu1", "bleu4")}
-    return abs(scores["bleu4"] - 0.37991784282579627) < 1e-12, f"no metric; Scorer.sentence_bleu_score, of n-grams of one length: {scores}"
+    return abs(
+        scores["bleu4"] - 0.37991784282579627
+    ) < 1e-12, f"no metric; Scorer.sentence_bleu_score, of n-grams of one length: {scores}"
 
 
 @behaviour
@@ -255,7 +268,11 @@ def latex() -> Seen:
 
 @behaviour
 def catastrophic_pattern() -> Seen:
-    code = f"from deepeval.metrics import *; from deepeval.test_case import *\nPatternMatchMetric(pattern='(a+)+').measure(LLMTestCase(input='', actual_output='{ALL_DAY}'))"
+    code = f"""
+from deepeval.metrics import PatternMatchMetric
+from deepeval.test_case import LLMTestCase
+PatternMatchMetric(pattern="(a+)+").measure(LLMTestCase(input="", actual_output={ALL_DAY!r}))
+"""
     try:
         subprocess.run([sys.executable, "-c", code], timeout=LONGEST_S, check=True, capture_output=True)
     except subprocess.TimeoutExpired:
@@ -406,7 +423,9 @@ def quoted_verdict() -> Seen:
 
 @behaviour
 def negated_judge() -> Seen:
-    return absent([*METRICS, *vars(m.GEval)], "metrics and members of GEval", "not_", "notmetric", "negat", "invert", "inverse")
+    return absent(
+        [*METRICS, *vars(m.GEval)], "metrics and members of GEval", "not_", "notmetric", "negat", "invert", "inverse"
+    )
 
 
 @behaviour

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import subprocess
@@ -30,8 +29,6 @@ from inspect_ai.scorer import (
     includes,
     match,
     model_graded_qa,
-    multi_scorer,
-    pattern,
     scorer,
 )
 from inspect_ai.scorer import math as math_scorer
@@ -121,7 +118,10 @@ def threshold_0() -> Seen:
 def nothing_expected() -> Seen:
     value, told = scored("", "", exact())
     other, told_other = scored("None", "", includes())
-    return value not in ("C", 1) and other not in ("C", 1), f"without a target, the output '': {told}; 'None': {told_other}"
+    return value not in ("C", 1) and other not in (
+        "C",
+        1,
+    ), f"without a target, the output '': {told}; 'None': {told_other}"
 
 
 @behaviour
@@ -230,7 +230,12 @@ def latex() -> Seen:
 
 @behaviour
 def catastrophic_pattern() -> Seen:
-    code = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\nfrom with_inspect_ai import *\nscored({ALL_DAY!r}, 'a', pattern(r'^((a+)+)$'))"
+    code = f"""
+import sys
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from with_inspect_ai import pattern, scored
+scored({ALL_DAY!r}, "a", pattern("^((a+)+)$"))
+"""
     try:
         subprocess.run([sys.executable, "-c", code], timeout=LONGEST_S + 5, check=True, capture_output=True)
     except subprocess.TimeoutExpired:
@@ -379,7 +384,10 @@ def regrading() -> Seen:
     again = score_again(log, exact(), action="overwrite", display="none")
     after = [one.name for one in again.results.scores]
     values = [one.value for one in again.samples[0].scores.values()]
-    return (before, after) == (["f1"], ["exact"]), f"score(log, exact()): {after} {values} after {before}, from the log alone"
+    return (before, after) == (
+        ["f1"],
+        ["exact"],
+    ), f"score(log, exact()): {after} {values} after {before}, from the log alone"
 
 
 if __name__ == "__main__":

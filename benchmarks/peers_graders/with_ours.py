@@ -58,7 +58,9 @@ def check_word(body: dict[str, Any]) -> str:
     return found[1]
 
 
-def judged(say: str | Callable[[dict[str, Any]], str], output: str, *, negated: bool = False) -> tuple[bool | None, str]:
+def judged(
+    say: str | Callable[[dict[str, Any]], str], output: str, *, negated: bool = False
+) -> tuple[bool | None, str]:
     with judge(say) as (address, _):
         one = graders.judge("It is polite.", base_url=address, **RUBRIC)
         return graded(graders.not_(one) if negated else one, output)
@@ -77,7 +79,10 @@ def ran(test: str, say: str | Callable[[dict[str, Any]], str], *more: tuple[str,
                 file = Path(folder, "test_it.py")
                 file.write_text(file.read_text(encoding="utf-8").replace(*command[1:]), encoding="utf-8")
                 continue
-            program = {"pytest": ["-m", "pytest"], "pytest-llm": ["-c", "from pytest_llm.cli import main; exit(main())"]}
+            program = {
+                "pytest": ["-m", "pytest"],
+                "pytest-llm": ["-c", "from pytest_llm.cli import main; exit(main())"],
+            }
             run = [sys.executable, *program[command[0]], *command[1:]]
             before = len(asked)
             done = subprocess.run(run, cwd=folder, env=environment, capture_output=True, text=True, check=False)
@@ -317,9 +322,7 @@ def tool_counts() -> Seen:
 
 @behaviour
 def no_tool() -> Seen:
-    none, one = (
-        graded(graders.no_tool_call(), Response(text="", tool_calls=calls)) for calls in ((), (find("Oslo"),))
-    )
+    none, one = (graded(graders.no_tool_call(), Response(text="", tool_calls=calls)) for calls in ((), (find("Oslo"),)))
     return (none[0], one[0]) == (True, False), f"{none[1]}; {one[1]}"
 
 
@@ -405,7 +408,10 @@ def majority() -> Seen:
         for models in (("yes", "no", "yes"), ("no", "no", "yes")):
             panel = [graders.judge("It is polite.", **{**RUBRIC, "model": one, "base_url": address}) for one in models]
             seen.append(graded(graders.at_least(2, *panel), "x"))
-    return [passed for passed, _ in seen] == [True, False], f"at_least(2, …): {' and '.join(str(one[0]) for one in seen)}"
+    return [passed for passed, _ in seen] == [
+        True,
+        False,
+    ], f"at_least(2, …): {' and '.join(str(one[0]) for one in seen)}"
 
 
 @behaviour
@@ -421,9 +427,13 @@ def kappa() -> Seen:
     test = 'polite = judge("It is polite.", model="judge", passes=["Please."], fails=["Shut up."])\n' + marked("polite")
     labels = "".join(json.dumps({"output": text, "passes": passes}) + "\n" for text, passes in LABELS)
     test += f"\n\ndef test_labels(tmp_path):\n    open('labels.jsonl', 'w').write({labels!r})\n"
-    _, (code, text) = ran(test, verdict("PASS"), ("pytest-llm", "calibrate", "test_it.py::polite", "labels.jsonl", "--record"))
+    _, (code, text) = ran(
+        test, verdict("PASS"), ("pytest-llm", "calibrate", "test_it.py::polite", "labels.jsonl", "--record")
+    )
     found = [line.strip() for line in text.splitlines() if re.match(r" *(kappa|sensitivity|specificity) ", line)]
-    return code == 0 and len(found) == 3, f"pytest-llm calibrate: {'; '.join(re.sub(' +', ' ', line) for line in found)}"
+    return code == 0 and len(
+        found
+    ) == 3, f"pytest-llm calibrate: {'; '.join(re.sub(' +', ' ', line) for line in found)}"
 
 
 LABELS = [("Please.", True), ("Certainly.", True), ("No.", False), ("Go away.", False)]
