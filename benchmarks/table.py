@@ -43,7 +43,7 @@ def versions(python: Path, names: Sequence[str]) -> str:
     """What is installed for an interpreter: `pytest 9.2.0, openai 3.54.0`."""
     script = (
         "import importlib.metadata as m, sys\n"
-        "found = {d.metadata['name'].lower(): d.version for d in m.distributions()}\n"
+        "found = {d.metadata['name'].lower().replace('_', '-'): d.version for d in m.distributions()}\n"
         "print(', '.join(f'{name} {found[name.lower()]}' for name in sys.argv[1:] if name.lower() in found))"
     )
     return subprocess.run([python, "-c", script, *names], check=True, capture_output=True, text=True).stdout.strip()

@@ -233,7 +233,8 @@ def catastrophic_pattern() -> Seen:
     code = f"""
 import sys
 sys.path.insert(0, {str(Path(__file__).parent)!r})
-from with_inspect_ai import pattern, scored
+from inspect_ai.scorer import pattern
+from with_inspect_ai import scored
 scored({ALL_DAY!r}, "a", pattern("^((a+)+)$"))
 """
     try:
