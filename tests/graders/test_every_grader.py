@@ -183,6 +183,15 @@ def test_no_grader_raises_on_any_text(text, expected):
 
 
 @pytest.mark.parametrize("grader", EVERY, ids=lambda grader: grader.name)
+@pytest.mark.parametrize(
+    "piece", ["a \ud800", "\x00{[\"'<", "[" * 8], ids=["half a character", "NUL and brackets", "deep"]
+)
+def test_no_grader_raises_on_five_megabytes(grader, piece):
+    text = piece * (5_000_000 // len(piece))
+    assert sound(grader(text, Case(id="one", expected=text)))
+
+
+@pytest.mark.parametrize("grader", EVERY, ids=lambda grader: grader.name)
 @pytest.mark.parametrize("output", [object(), object, {1.5: 1}, {"a": object()}, lambda: 1], ids=type)
 def test_what_nobody_can_read_is_ungraded(grader, output):
     grade = grader(output, Case(id="one", expected={"a": 1}))
