@@ -8,7 +8,10 @@ from pytest_llm.graders.answers import exact_match, f1
 from pytest_llm.graders.composition import all_of, any_of, not_
 from pytest_llm.graders.grade import Grade, GradeState
 from pytest_llm.graders.grader import Grader, Told, grader
+from pytest_llm.graders.leaks import no_prompt_leak, secret_free
 from pytest_llm.graders.numeric import number_close
+from pytest_llm.graders.personal import pii_free
+from pytest_llm.graders.refusal import refusal
 from pytest_llm.graders.reply import finish_reason, max_tokens
 from pytest_llm.graders.structured import equals_expected, fields_match, json_equals
 from pytest_llm.graders.text import (
@@ -42,10 +45,14 @@ __all__ = [
     "grader",
     "json_equals",
     "max_tokens",
+    "no_prompt_leak",
     "not_",
     "number_close",
     "one_of",
+    "pii_free",
+    "refusal",
     "regex",
+    "secret_free",
     "starts_with",
     "tool_calls",
     "word_count",
