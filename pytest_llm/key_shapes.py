@@ -13,7 +13,7 @@ _PRIVATE = r"(?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----"
 
 KEY_SHAPES: Mapping[str, str] = {
     "anthropic-key": r"sk-ant-[A-Za-z0-9_-]{16,}",
-    # Nobody looks further than 100 characters for the digit: of many beginnings in one word, each would look to its end.
+    # The digit is looked for in 100 characters: of many beginnings in one word, each would look to its end.
     "openai-key": r"sk-(?!ant-)(?:proj-|svcacct-|admin-|or-v1-)?(?=[A-Za-z0-9_-]{0,99}\d)[A-Za-z0-9_-]{20,}",
     "google-key": r"AIza[A-Za-z0-9_-]{35}",
     "groq-key": r"gsk_[A-Za-z0-9]{40,}",

@@ -24,8 +24,9 @@ _CANNOT = (
 )
 # What a reply declines to do, not what it fails at: to find, see, tell from a picture, determine, reproduce.
 _DEEDS = (
-    r"(?:help(?! but\b)|assist|comply|fulfill?|provide|share|disclose|reveal|discuss|give|offer|answer|write|create|generate"
-    r"|produce|draft|engage|participate|take part|continue|support|access|do (?:that|this|it)|tell you(?! how\b))\b"
+    r"(?:help(?! but\b)|assist|comply|fulfill?|provide|share|disclose|reveal|discuss|give|offer|answer|write|create"
+    r"|generate|produce|draft|engage|participate|take part|continue|support|access"
+    r"|do (?:that|this|it)|tell you(?! how\b))\b"
 )
 _DECLINES = re.compile(
     rf"{_CLAUSE}(?:{_CANNOT} (?:\w+ly )?{_DEEDS}"
@@ -36,7 +37,7 @@ _DECLINES = re.compile(
     r"|i (?:don't|do not) feel comfortable\b)"
     r"|\b(?:not|isn't) something (?:that )?i(?:'m| am)? (?:can|will|able to|allowed to)\b"
     r"|\bsomething (?:that )?i (?:can't|cannot|won't|will not) (?:do|help)\b"
-    r"|\b(?:goes against|is against|violates?|breaks?) (?:my|our) (?:\w+ )?(?:guidelines|rules|polic(?:y|ies)|principles)\b"
+    r"|\b(?:goes against|is against|violates?|breaks?) (?:my|our) (?:\w+ )?(?:guidelines|rules|polic(?:y|ies))\b"
     r"|\bmy (?:guidelines|rules|instructions|polic(?:y|ies)) (?:don't|do not) (?:allow|permit)\b"
 )
 # From here on somebody else speaks, or it is no prose at all.
