@@ -38,7 +38,7 @@ class Regraded:
     @property
     def is_red(self) -> bool:
         """Whether a required grade fails, or could not be given."""
-        return any(one.required and (one.passed is False or one.is_ungraded) for one in self.grades)
+        return any(map(keeps_from_passing, self.grades))
 
     @property
     def is_of_another_output(self) -> bool:
@@ -47,40 +47,39 @@ class Regraded:
 
     @property
     def changes(self) -> list[Change]:
-        """The grades that are not what they were, those that are new and those that nobody gives any more."""
-        if self.before is None:
-            return []
-        old, new = ({one.name: one for one in grades} for grades in (self.before.grades, self.grades))
-        # What the body of a test graded is not graded here.
-        names = [*new, *(name for name in old if name not in new and self.outcome is not None)]
-        found = [Change(name=name, before=old.get(name), now=new.get(name)) for name in names]
+        """The grades that are not what they were, and new ones that keep the output from passing."""
+        old = {} if self.before is None else {one.name: one for one in self.before.grades}
+        found = [Change(name=one.name, before=old.get(one.name), now=one) for one in self.grades]
         return [one for one in found if one.is_one]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """A grade before and now; None where it was not given."""
+    """A grade before, None where it was not given, and now."""
 
     name: str
     before: GradeRecord | None
-    now: GradeRecord | None
+    now: GradeRecord
 
     @property
     def is_one(self) -> bool:
-        """Whether they differ in more than words."""
-        return _value(self.before) != _value(self.now)
+        """Whether there is something to see."""
+        if self.before is None:
+            return keeps_from_passing(self.now)
+        scores = (self.before.score, self.now.score)
+        # A grader that began to measure, or stopped, has not changed its mind.
+        return self.before.passed != self.now.passed or (None not in scores and scores[0] != scores[1])
 
     @property
     def step(self) -> int:
-        """Below 0 for a worse grade, above for a better one, 0 where only a score moved, or a grade is new or gone."""
-        if self.before is None or self.now is None:
-            return 0
-        ranks = [1 if one.passed is None else 2 * one.passed for one in (self.before, self.now)]
+        """Below 0 for a worse grade, above for a better one, 0 where only a score moved, or the grade is new."""
+        ranks = [1 if one.passed is None else 2 * one.passed for one in (self.before or self.now, self.now)]
         return ranks[1] - ranks[0]
 
 
-def _value(grade: GradeRecord | None) -> object:
-    return None if grade is None else (grade.passed, grade.score, grade.required)
+def keeps_from_passing(grade: GradeRecord) -> bool:
+    """Whether an item fails with it."""
+    return grade.required and (grade.passed is False or grade.is_ungraded)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,11 +120,11 @@ class Counts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
-    """A metric of a suite, over the same outputs before and now; `before` is None where the run has none of them."""
+    """A metric of a suite, over the same outputs before and now; None where none of them had, or has, it."""
 
     name: str
     before: Counts | None
-    now: Counts
+    now: Counts | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,17 +151,18 @@ class Regrading:
 
 
 def _metrics(items: Sequence[Regraded]) -> list[Metric]:
-    """The outcome, and every grader of now."""
-    names = dict.fromkeys(grade.name for one in items for grade in one.grades)
+    """The outcome, every grader of now, and those that are gone."""
+    then = [grade for one in items if one.before is not None for grade in one.before.grades]
+    now = [grade for one in items for grade in one.grades]
+    # What the body of a test graded is not graded here, and not gone.
+    all_known = all(one.outcome is not None for one in items)
+    names = dict.fromkeys(grade.name for grade in (*now, *(then if all_known else ())))
     known = [(one.before, one.outcome) for one in items if one.outcome is not None]
     found = []
     if known:
         before = [_as_grade(before.outcome) for before, _ in known if before is not None]
         found.append(_metric(OUTCOME, before, [_as_grade(now) for _, now in known]))
-    for name in names:
-        before = [grade for one in items if one.before is not None for grade in one.before.grades]
-        found.append(_metric(name, before, [grade for one in items for grade in one.grades]))
-    return found
+    return found + [_metric(name, then, now) for name in names]
 
 
 def _as_grade(outcome: Outcome) -> GradeRecord:
@@ -171,7 +171,7 @@ def _as_grade(outcome: Outcome) -> GradeRecord:
 
 def _metric(name: str, before: Iterable[GradeRecord], now: Iterable[GradeRecord]) -> Metric:
     then, current = ([grade for grade in grades if grade.name == name] for grades in (before, now))
-    return Metric(name=name, before=Counts.of(then) if then else None, now=Counts.of(current))
+    return Metric(name=name, before=Counts.of(then) if then else None, now=Counts.of(current) if current else None)
 
 
 def regrade(tests: Sequence[str], run: Run | None, root: Path) -> Regrading:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pytest_llm.cli.place import shown
-from pytest_llm.cli.regraded import Change, Counts, Metric, Regraded, Regrading
+from pytest_llm.cli.regraded import Counts, Metric, Regraded, Regrading
 from pytest_llm.reports import visible
 from pytest_llm.results import GradeRecord
 from pytest_llm.schemas import JSON
@@ -26,7 +26,7 @@ def regrading_lines(found: Regrading, against: str, notes: Sequence[str]) -> lis
     if others := sum(one.is_of_another_output for one in found.items):
         lines.append(f"{_outputs(others)} not that of {against}: recorded anew since")
     lines += _changed(found.items, against)
-    lines += ["", *_suites(found)]
+    lines += ["", *_suites(found, is_compared=any(one.before for one in found.items))]
     lines += _left(found)
     return [visible(line) for line in lines]
 
@@ -42,56 +42,46 @@ def _outputs(many: int) -> str:
 
 
 def _changed(items: Sequence[Regraded], against: str) -> Iterator[str]:
-    looked_at = [(one, _blocks(one)) for one in items]
-    told = sorted(((one, block) for one, block in looked_at if block), key=lambda pair: _urgency(pair[0]))
+    told = sorted((one for one in items if one.changes), key=_urgency)
     if not told and against:
         yield ""
         yield "no grade changed"
-    for one, block in told[:MOST_SHOWN]:
+    for one in told[:MOST_SHOWN]:
         yield ""
         yield one.nodeid
-        yield from block
+        yield from _block(one)
     if len(told) > MOST_SHOWN:
         yield ""
         yield f"and {len(told) - MOST_SHOWN} more; --json has all"
 
 
 def _urgency(one: Regraded) -> tuple[int, str]:
+    """Worse first, then what is new and fails, then better, then what only has another score."""
     steps = [change.step for change in one.changes]
-    return (0 if one.is_red and not any(steps) else min(steps, default=0)), one.nodeid
+    is_new = any(change.before is None for change in one.changes)
+    return (0 if min(steps) < 0 else 1 if is_new else 2 if max(steps) > 0 else 3), one.nodeid
 
 
-def _blocks(one: Regraded) -> list[str]:
-    """The grades to be seen: those that changed, or, where there is no run, those that keep it from passing."""
-    if one.before is None:
-        changes = [Change(name=grade.name, before=None, now=grade) for grade in one.grades if _is_red(grade)]
-    else:
-        changes = one.changes
-    width = max((len(change.name) for change in changes), default=0)
+def _block(one: Regraded) -> list[str]:
+    """The grades to be seen, with their reasons."""
+    width = max((len(change.name) for change in one.changes), default=0)
     lines = []
-    for change in changes:
-        words = f"{_word(change.now)}" if one.before is None else f"{_word(change.before)} → {_word(change.now)}"
-        reason = change.now.reason if change.now is not None and change.now.passed is not True else ""
-        first, *rest = reason.splitlines() or [""]
+    for change in one.changes:
+        words = _word(change.now) if change.before is None else f"{_word(change.before)} → {_word(change.now)}"
+        first, *rest = (change.now.reason if change.now.passed is not True else "").splitlines() or [""]
         lines.append(f"  {change.name:<{width}}   {words}{f'   {first}' if first else ''}")
         lines += [f"  {line}" for line in rest]
     return lines
 
 
-def _is_red(grade: GradeRecord) -> bool:
-    return grade.required and (grade.passed is False or grade.is_ungraded)
-
-
-def _word(grade: GradeRecord | None) -> str:
-    if grade is None:
-        return "not given"
+def _word(grade: GradeRecord) -> str:
     if grade.passed is None:
         return "ungraded" if grade.score is None else f"{grade.score:.3f}"
     score = "" if grade.score is None else f" {grade.score:.3f}"
     return f"{'passed' if grade.passed else 'failed'}{score}"
 
 
-def _suites(found: Regrading) -> list[str]:
+def _suites(found: Regrading, *, is_compared: bool) -> list[str]:
     suites = {
         name if variant is None else f"{name}[{variant}]": told for (name, variant), told in found.suites().items()
     }
@@ -100,18 +90,21 @@ def _suites(found: Regrading) -> list[str]:
     lines = []
     for suite, metrics in suites.items():
         for number, one in enumerate(metrics):
-            lines.append(f"{'' if number else suite:<{width}}   {one.name:<{names}}   {_metric(one)}".rstrip())
+            told = _metric(one, is_compared=is_compared)
+            lines.append(f"{'' if number else suite:<{width}}   {one.name:<{names}}   {told}")
         if not metrics:
             lines.append(f"{suite:<{width}}   no grader: only the body of the test decides")
     return lines
 
 
-def _metric(one: Metric) -> str:
-    parts = [_counts(one.now)] if one.before is None else [_counts(one.before), _counts(one.now)]
+def _metric(one: Metric, *, is_compared: bool) -> str:
+    parts = [_counts(one.before), _counts(one.now)] if is_compared else [_counts(one.now)]
     return " → ".join(dict.fromkeys(parts))
 
 
-def _counts(one: Counts) -> str:
+def _counts(one: Counts | None) -> str:
+    if one is None:
+        return "not given"
     graded = one.passed + one.failed
     parts = [f"{one.passed}/{graded} passed"] if graded else []
     parts += [f"mean {one.mean:.3f} of {one.scored}"] if one.mean is not None else []

@@ -42,7 +42,7 @@ def pii_free(kinds: Iterable[str] = tuple(KINDS), *, region: str | None = None) 
     """
     wanted = some("pii_free", "kinds", kinds)
     for kind in wanted:
-        if kind not in KINDS:
+        if kind not in tuple(KINDS):  # it may be unhashable
             raise refused("pii_free", "kinds", kind, f"is none of {', '.join(KINDS)}", 'pii_free(["email", "phone"])')
     if region is not None and not re.fullmatch("[A-Z]{2}", str(region)):
         raise refused("pii_free", "region", region, "is no country of two letters", 'region="GB"')
@@ -127,21 +127,22 @@ _NETWORKS = re.compile(
     r"|62\d{14,17}"
 )
 _CARDS = re.compile(r"(?<![\w.,])\d{2,}(?:[ -]\d{2,})*(?!\w)")
+_DIGITS = re.compile(r"\d+")
 SHORTEST_CARD, LONGEST_CARD = 13, 19
 MOST_GROUPS = LONGEST_CARD // 2 + 1
 
 
 def _cards(text: str, is_valid: Callable[[str], bool]) -> Iterator[str]:
     for run in _CARDS.finditer(text):
-        groups = [(one.start(), one.end()) for one in re.finditer(r"\d+", run[0])]
+        groups = [one.span() for one in _DIGITS.finditer(text, *run.span())]
         for number, (start, _) in enumerate(groups):
             digits = ""
             for first, end in groups[number : number + MOST_GROUPS]:
-                digits += run[0][first:end]
+                digits += text[first:end]
                 if len(digits) > LONGEST_CARD:
                     break
                 if len(digits) >= SHORTEST_CARD and _NETWORKS.fullmatch(digits) and is_valid(digits):
-                    yield run[0][start:end]
+                    yield text[start:end]
 
 
 # Looked at from each place where one may begin, since what follows one may be the next.
