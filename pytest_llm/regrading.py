@@ -97,6 +97,9 @@ class CollectedTests:
 
     def graded_anew(self, cassette: str, sample: int) -> Replayed:
         """As `replayed`; where a judge's reply is not recorded, only its grade is not given. Raises NotGraded."""
+        item = self.items.get((cassette, sample))
+        if item is not None and item.get_closest_marker("skip") is not None:
+            raise NotRun("the test is skipped")
         opened = self._opened(cassette, sample, _Regraded)
         return self._judged(opened, opened.respond)
 

@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING
 from pytest_llm.results import CONFIRMATIONS, GradeRecord, Outcome, Result, Run
 
 if TYPE_CHECKING:
-    import pytest
-
     from pytest_llm.collection import Draw
     from pytest_llm.regrading import CollectedTests
 
@@ -190,23 +188,17 @@ def regrade(tests: Sequence[str], run: Run | None, root: Path) -> Regrading:
         if draw.sample in CONFIRMATIONS:  # they count in no suite
             continue
         try:
-            items.append(_regraded(collected, place, item, draw, known.get(place)))
+            items.append(_regraded(collected, place, draw, known.get(place)))
         except NotGraded as reason:
             is_red = not isinstance(reason, NotRun)
             left.append(NotRegraded(nodeid=item.nodeid, suite=draw.suite.name, why=str(reason), is_red=is_red))
     return Regrading(items=items, left=left, problems=collected.problems)
 
 
-def _regraded(
-    tests: CollectedTests, place: tuple[str, int], item: pytest.Function, draw: Draw, before: Result | None
-) -> Regraded:
-    from pytest_llm.regrading import NotRun
-
-    if item.get_closest_marker("skip") is not None:
-        raise NotRun("the test is skipped")
+def _regraded(tests: CollectedTests, place: tuple[str, int], draw: Draw, before: Result | None) -> Regraded:
     found = tests.graded_anew(*place)
     return Regraded(
-        nodeid=item.nodeid,
+        nodeid=tests.nodeid(*place),
         suite=draw.suite.name,
         variant=draw.variant,
         case=draw.case.id if draw.case else None,

@@ -304,7 +304,12 @@ def test_many_changes_are_counted_and_the_document_has_them_all(project):
     for number in range(25):
         project.write(f"{FOLDER}/c{number}.yaml", cassette((asked("France"), {"1": chat("Paris")})))
     project.run("-k", "c")
-    project.write("test_it.py", test.replace("[equals_expected()]", "[equals_expected().named('same')]"))
+    project.write(
+        "test_it.py",
+        test.replace("import equals", "import not_, equals").replace(
+            "[equals_expected()]", "[not_(equals_expected()).named('equals_expected')]"
+        ),
+    )
     text = regraded(project, code=1)
     assert "and 5 more; --json has all" in text
     assert len([one for one in document(project, code=1)["items"] if one["changes"]]) == 25
