@@ -27,7 +27,7 @@ from pytest_llm.cassettes import asking
 from pytest_llm.collection import DRAW, Draw
 from pytest_llm.declared import Declared, declared_by
 from pytest_llm.errors import CallFailed, LlmError
-from pytest_llm.items import OpenItem
+from pytest_llm.items import Judges, OpenItem
 from pytest_llm.prompts import run
 from pytest_llm.recordings import Recordings
 from pytest_llm.results import CONFIRMATIONS
@@ -98,11 +98,19 @@ def _is_of(config: pytest.Config, fixture: pytest.FixtureDef[Any]) -> bool:
 class Ahead:
     """What is asked ahead in one process; made where a model may be asked."""
 
-    def __init__(self, config: pytest.Config, settings: Settings, recordings: Recordings, wire: Wire) -> None:
+    def __init__(
+        self,
+        config: pytest.Config,
+        settings: Settings,
+        recordings: Recordings,
+        wire: Wire,
+        judges: Judges,
+    ) -> None:
         self._config = config
         self._settings = settings
         self._recordings = recordings
         self._wire = wire
+        self._judges = judges
         self._shares = hasattr(config, "workerinput")
         # Whoever stops at the first failure has no use for what comes after it; another worker may take it.
         self._distance = wire.pool.most * (1 if self._shares or config.getvalue("maxfail") else DISTANCE)
@@ -225,6 +233,7 @@ class Ahead:
             version=lambda: None,
             fixtures=list,
             prices=self._recordings.prices,
+            judges=self._judges,
             retry=self._settings.retry,
         )
         job = Job(host_of(client), functools.partial(_ask, opened, declared))

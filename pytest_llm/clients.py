@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_llm.errors import EndpointError
-from pytest_llm.prompts import Prompt
+from pytest_llm.prompts import Asker
 from pytest_llm.settings import Settings
 
 if TYPE_CHECKING:
@@ -28,25 +28,25 @@ class Clients:
         self._async: dict[Endpoint, AsyncOpenAI] = {}
         self._hooked: dict[Any, OpenAI | None] = {}
 
-    def endpoint(self, prompt: Prompt | None, environment: Mapping[str, str] = os.environ) -> Endpoint:
+    def endpoint(self, prompt: Asker | None, environment: Mapping[str, str] = os.environ) -> Endpoint:
         """The endpoint of a prompt; without one, the default."""
         from pytest_llm.calls.endpoint import Endpoint
 
         base_url, variable = (prompt.base_url, prompt.api_key_env) if prompt is not None else (None, None)
         return Endpoint.of(base_url, variable, self._settings.base_url, environment)
 
-    def address(self, prompt: Prompt | None) -> str | None:
+    def address(self, prompt: Asker | None) -> str | None:
         """Where a prompt is asked; None where what is said of it is no address, which stops nobody but who asks."""
         try:
             return self.endpoint(prompt).address
         except EndpointError:
             return None
 
-    def can_ask(self, prompt: Prompt) -> bool:
+    def can_ask(self, prompt: Asker) -> bool:
         """Whether there is a key, or a client of the project's own."""
         return self.endpoint(prompt).has_key or self._of_hook(prompt) is not None
 
-    def of(self, prompt: Prompt | None, environment: Mapping[str, str] = os.environ) -> OpenAI:
+    def of(self, prompt: Asker | None, environment: Mapping[str, str] = os.environ) -> OpenAI:
         """The client for a prompt, one for each address and key. Raises EndpointError where there is no key."""
         hooked = None if prompt is None else self._of_hook(prompt)
         if hooked is not None:
@@ -55,7 +55,7 @@ class Clients:
 
         return client_for(self.endpoint(prompt, environment), environment)
 
-    def async_of(self, prompt: Prompt | None) -> AsyncOpenAI:
+    def async_of(self, prompt: Asker | None) -> AsyncOpenAI:
         """The asynchronous client for a prompt. Raises EndpointError where there is no key."""
         from pytest_llm.calls.endpoint import async_client_for
 
@@ -69,7 +69,7 @@ class Clients:
         return self._async[endpoint]
 
     @contextlib.asynccontextmanager
-    async def lent(self, prompt: Prompt | None) -> AsyncIterator[AsyncOpenAI]:
+    async def lent(self, prompt: Asker | None) -> AsyncIterator[AsyncOpenAI]:
         """An asynchronous client for as long as it is needed: the project's own, or one that is closed then."""
         from pytest_llm.calls.endpoint import async_client_for
 
@@ -84,7 +84,7 @@ class Clients:
         finally:
             await own.close()
 
-    def _of_hook(self, prompt: Prompt) -> OpenAI | None:
+    def _of_hook(self, prompt: Asker) -> OpenAI | None:
         key = (prompt.name, prompt.base_url, prompt.api_key_env, prompt.model)
         if key not in self._hooked:
             self._hooked[key] = self._config.hook.pytest_llm_client(config=self._config, prompt=prompt)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from pytest_llm.errors import LlmError, MarkerError
-from pytest_llm.graders import Grader, grader
+from pytest_llm.graders import Grader, Judging, grader
 from pytest_llm.prompts import Case, Prompt, load_cases
 from pytest_llm.schemas import Validator
 from pytest_llm.settings import Settings, samples_of
@@ -212,6 +212,12 @@ def fixture_cassette(fixturedef: pytest.FixtureDef[Any], request: pytest.Fixture
         plain = isinstance(request.param, str | int | float)
         name += f"~{file_slug(str(request.param if plain else getattr(request, 'param_index', 0)))}"
     return owner.parent / "cassettes" / owner.stem / "fixtures" / f"{name}.yaml"
+
+
+def judge_cassette(judging: Judging, item: pytest.Function) -> Path:
+    """The file of what a judge says of its golden outputs: one for each version, beside the module that uses it."""
+    name = f"{file_slug(f'judge.{judging.name}')}-{judging.version[:6]}.yaml"
+    return item.path.parent / "cassettes" / item.path.stem / "fixtures" / name
 
 
 def _own_parameters(item: pytest.Function, draw: Draw) -> str:

@@ -92,6 +92,10 @@ class CallFailed(LlmError):
     waited: float = 0.0
 
 
+class JudgeUnfit(LlmError):
+    """A judge is wrong about outputs of which everybody knows whether they pass; its verdicts are worth nothing."""
+
+
 class CassetteCorrupt(LlmError):
     """A cassette file is cut, mangled, edited or from a newer version; it was left as it is."""
 
@@ -110,6 +114,10 @@ class RunFileError(LlmError):
 
 class BaselineError(LlmError):
     """A baseline cannot be read, or the one that it would be compared with cannot be found."""
+
+
+class CalibrationError(LlmError):
+    """A calibration, or the labelled outputs for one, cannot be used."""
 
 
 class GitError(LlmError):

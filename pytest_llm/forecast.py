@@ -50,7 +50,7 @@ def _add(suite: Forecast, item: pytest.Function, draw: Draw, recordings: Recordi
 def _requests(draw: Draw, recorder: Recorder) -> int:
     """How many requests of a declared prompt would be asked: all from the first that is not recorded."""
     from pytest_llm.calls.transport import Reply
-    from pytest_llm.items import stored_reply
+    from pytest_llm.wire import stored_reply
 
     asked = 0
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from openai import AsyncOpenAI, OpenAI
 
-    from pytest_llm.prompts import Prompt
+    from pytest_llm.prompts import Asker
 
 FIXTURES_ATTRIBUTE = "pytest_llm_fixtures"
 """Where a report carries what fixtures of wider scope have asked meanwhile."""
@@ -21,7 +21,7 @@ SKIPPED_ATTRIBUTE = "pytest_llm_skipped"
 
 
 @pytest.hookspec(firstresult=True)
-def pytest_llm_client(config: pytest.Config, prompt: Prompt) -> OpenAI | None:
+def pytest_llm_client(config: pytest.Config, prompt: Asker) -> OpenAI | None:
     """A client for a declared prompt, for endpoints that an address and a key do not describe (Azure, for one).
 
     Return None for the client that the plugin makes itself. It is asked once per prompt and run, and only when
@@ -30,7 +30,7 @@ def pytest_llm_client(config: pytest.Config, prompt: Prompt) -> OpenAI | None:
 
 
 @pytest.hookspec(firstresult=True)
-def pytest_llm_async_client(config: pytest.Config, prompt: Prompt) -> AsyncOpenAI | None:
+def pytest_llm_async_client(config: pytest.Config, prompt: Asker) -> AsyncOpenAI | None:
     """As `pytest_llm_client`, for the fixture `llm_async_client`."""
 
 

@@ -2,40 +2,34 @@
 
 from __future__ import annotations
 
-import functools
-import json
 import os
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
 import pytest
 
 from pytest_llm.calls import Prices, Request, Response, Usage, add_known
 from pytest_llm.cassettes import (
-    CallRole,
     Calls,
     Exchange,
     Recorder,
-    asking,
-    content_of,
     drifted,
     facts_of,
     is_single_draw,
-    model_record,
     recording_digest,
     replies_digest,
     requests_digest,
 )
 from pytest_llm.collection import Draw, line_of
 from pytest_llm.correction.record import TraceRecord
-from pytest_llm.errors import CallFailed, CassetteMiss, MarkerError
-from pytest_llm.graders import Grade, Grader
+from pytest_llm.errors import CassetteMiss, MarkerError
+from pytest_llm.graders import Grade, Grader, Judging
 from pytest_llm.graders import grader as a_grader
-from pytest_llm.prompts import Case, Prompt, run, sending
+from pytest_llm.prompts import Asker, Case, Prompt, run
 from pytest_llm.reports import Place
 from pytest_llm.results import GradeRecord, MissRecord, Outcome, Result, outcome_of
-from pytest_llm.wire import Errand, Wire
+from pytest_llm.wire import Errand, Wire, judged
 
 if TYPE_CHECKING:
     from openai import OpenAI
@@ -64,6 +58,27 @@ class GradeFunction(Protocol):
         """Grade an output, or the item's response, and record it; the item fails later if a required grade failed."""
 
 
+class Judges(Protocol):
+    """What is known of judges."""
+
+    def check(self, judging: Judging, item: pytest.Function, environment: Mapping[str, str]) -> None:
+        """Look at a judge before its verdicts count. Raises JudgeUnfit."""
+
+    def is_calibrated(self, judging: Judging) -> bool:
+        """Whether it was compared with people, in this version."""
+
+
+class _UnknownJudges:
+    """Judges whose verdicts decide nothing here."""
+
+    def check(self, judging: Judging, item: pytest.Function, environment: Mapping[str, str]) -> None:
+        """Let it pass."""
+
+    def is_calibrated(self, _judging: Judging) -> bool:
+        """Nobody looks."""
+        return False
+
+
 @dataclass(slots=True)
 class OpenItem:
     """A marked item while it runs."""
@@ -81,6 +96,8 @@ class OpenItem:
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
     #: Gives what was asked ahead for this item, once; None where nothing was.
     errand: Callable[[], Errand | None] = lambda: None
+    #: What is known of judges.
+    judges: Judges = field(default_factory=_UnknownJudges)
     #: What the ini file says of the budget of a correction.
     retry: Mapping[str, float] = field(default_factory=dict)
     #: Where the suite's baseline is, or would be, relative to the root.
@@ -136,16 +153,23 @@ class OpenItem:
         return Place(nodeid=self.item.nodeid, cassette=self.recorder.shown, sample=self.draw.sample)
 
     def reach(self) -> None:
-        """Take over what was asked ahead: the item is about to ask by itself."""
+        """Take over what was asked ahead: the item is about to ask by itself. Raises JudgeUnfit."""
+        self._look_at_judges(self.draw.suite.graders)
         if (errand := self.errand()) is not None:
             errand.job.wait()
             self._take_over(errand)
 
     async def areach(self) -> None:
-        """As `reach`, without blocking."""
+        """As `reach`, without blocking where something was asked ahead."""
+        self._look_at_judges(self.draw.suite.graders)
         if (errand := self.errand()) is not None:
             await errand.awaited()
             self._take_over(errand)
+
+    def _look_at_judges(self, graders: Iterable[Grader]) -> None:
+        for grader in graders:
+            for judging in grader.judges:
+                self.judges.check(judging, self.item, self.environment)
 
     def _take_over(self, errand: Errand) -> None:
         errand.is_used = True
@@ -176,16 +200,9 @@ class OpenItem:
 
     def send(self, request: Request) -> Reply:
         """A reply from the cassette without loading any SDK, or from the endpoint, and recorded."""
-        return self._sent(self.draw.prompt, request, "subject")
+        return self.wire.reply(self.draw.prompt, request, self.recorder, environment=self.environment)
 
-    def _sent(self, prompt: Prompt | None, request: Request, role: CallRole) -> Reply:
-        record = model_record(request.endpoint, request.body)
-        if self.recorder.mode == "replay" or self.recorder.knows(record):
-            at = self.wire.clients.address(prompt)
-            return stored_reply(self.recorder.take(record, role, at=at).reply, self.recorder.shown)
-        return self.wire.send(self.client_of(prompt), request, self.recorder, role=role)
-
-    def client_of(self, prompt: Prompt | None) -> OpenAI:
+    def client_of(self, prompt: Asker | None) -> OpenAI:
         """The client for a prompt: that of now, or, asked ahead, of when it was begun. Raises EndpointError."""
         return self.wire.clients.of(prompt, self.environment)
 
@@ -213,6 +230,8 @@ class OpenItem:
                 passed=grade.passed,
                 reason=grade.reason,
                 required=required,
+                judge=" ".join(one.version for one in judge.judges),
+                calibrated=bool(judge.judges) and all(map(self.judges.is_calibrated, judge.judges)),
             )
         )
         return grade
@@ -223,7 +242,8 @@ class OpenItem:
 
     def _asked(self, judge: Grader, output: Any, case: Case | None) -> Grade:
         """The grade; what is asked for it is a judge's."""
-        with asking(self.recorder, "judge"), sending(functools.partial(self._sent, role="judge")):
+        self._look_at_judges([judge])
+        with judged(self.wire, self.recorder, self.environment):
             return _awaited(judge(output, case))
 
     def ask_judges(self) -> None:
@@ -269,10 +289,15 @@ class OpenItem:
         """The outcome so far."""
         return outcome_of(self.grades, body_failed=self.body_failed)
 
+    def _facts(self, role: Literal["subject", "judge"]) -> list[tuple[str | None, Usage, float | None, float | None]]:
+        """Model, tokens, seconds and US dollars of what the judges asked, or of all that was asked beside them."""
+        found = [one for one in self.recorder.exchanges if (one.role == "judge") is (role == "judge")]
+        return [facts_of(one, self.prices) for one in found]
+
     def result(self, outcome: Outcome) -> Result:
         """The item's result."""
         draw, prompt, exchanges = self.draw, self.draw.prompt, self.recorder.exchanges
-        facts = [facts_of(one, self.prices) for one in exchanges]
+        facts, of_judges = self._facts("subject"), self._facts("judge")
         drift = [drifted(one) for one in exchanges]
         sources = [one.source for one in exchanges]
         output = None if self.response is None else self.response.text[:LONGEST_OUTPUT]
@@ -296,6 +321,8 @@ class OpenItem:
             usage=known_usage([usage for _, usage, _, _ in facts]),
             cost_usd=add_known([usd for *_, usd in facts]),
             latency_s=add_known([latency for _, _, latency, _ in facts]),
+            judge_usage=known_usage([usage for _, usage, _, _ in of_judges]),
+            judge_cost_usd=add_known([usd for *_, usd in of_judges]),
             replayed=sources.count("replayed"),
             recorded=sources.count("recorded"),
             asked=sources.count("asked"),
@@ -315,25 +342,6 @@ class OpenItem:
             ended=self.ended and self.recorder.is_complete,
             miss=None if miss is None else MissRecord(kind=miss.kind, heading=miss.heading, change=miss.change),
         )
-
-
-def stored_reply(reply: Any, shown: str) -> Reply:
-    """A recorded reply, as the client would have given it. Raises CallFailed where it is none of a model."""
-    from pytest_llm.calls.transport import Reply
-
-    body: Mapping[str, Any] = reply.body
-    if "json" in body:
-        data = body["json"]
-    else:
-        try:
-            data = json.loads(content_of(body))
-        except ValueError as error:
-            raise CallFailed("the recorded reply is no JSON", where=shown) from error
-    if reply.status >= 400:
-        from pytest_llm.calls.transport import refused
-
-        raise refused(reply.status, data.get("error", data) if isinstance(data, Mapping) else data, shown)
-    return Reply(data=data, latency=None if reply.latency_ms is None else reply.latency_ms / 1000)
 
 
 def _awaited(grade: Any) -> Grade:

@@ -24,8 +24,9 @@ from pytest_llm.cassettes import (
     Secrets,
     Shelf,
 )
-from pytest_llm.collection import Draw, cassette_folder, cassette_name, fixture_cassette
+from pytest_llm.collection import Draw, cassette_folder, cassette_name, fixture_cassette, judge_cassette
 from pytest_llm.errors import NormalizeError
+from pytest_llm.graders import Judging
 from pytest_llm.settings import Limits, Settings
 
 if TYPE_CHECKING:
@@ -136,19 +137,25 @@ class Recordings:
     def of_fixture(self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> Recorder:
         """The recorder of a fixture of wider scope, which does not depend on the item that needs it first."""
         path = fixture_cassette(fixturedef, request)
-        return Recorder(
-            self._desk,
-            path,
-            shown=_shown(path, self._settings.root),
-            owner=f"fixture {path.stem}",
-            normalize=self._normalizer(request.node),
-        )
+        return self._at(path, f"fixture {path.stem}", request.node)
+
+    def of_judge(self, judging: Judging, item: pytest.Function) -> Recorder:
+        """The recorder of what a judge says of its golden outputs, beside the module that it is used in."""
+        return self._at(judge_cassette(judging, item), f"judge {judging.name}", item)
+
+    def of_calibration(self, path: Path, judging: Judging) -> Recorder:
+        """The recorder of what a judge says of outputs that people have graded too."""
+        return self._at(path, f"judge {judging.name}", self._config)
+
+    def _at(self, path: Path, owner: str, node: Any) -> Recorder:
+        shown = _shown(path, self._settings.root)
+        return Recorder(self._desk, path, shown=shown, owner=owner, normalize=self._normalizer(node))
 
     def _normalizer(self, node: Any) -> Callable[[dict[str, Any]], None] | None:
         """The project's hook, if it has one: asking for it costs each request a copy."""
         if not self._config.hook.pytest_llm_normalize.get_hookimpls():  # nowhere, so not for this node either
             return None
-        hook = node.ihook.pytest_llm_normalize
+        hook = (node.hook if node is self._config else node.ihook).pytest_llm_normalize
         return functools.partial(_normalize, hook) if hook.get_hookimpls() else None
 
     def begin(self, recorder: Recorder, role: CallRole) -> None:

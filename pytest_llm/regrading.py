@@ -23,15 +23,17 @@ from pytest_llm.calls import Request
 from pytest_llm.cassettes import Exchange, StoredReply
 from pytest_llm.clients import Clients
 from pytest_llm.collection import DRAW, Draw, cassette_folder, cassette_name, has_empty_body, is_our_fixture
-from pytest_llm.errors import CassetteMiss, LlmError
+from pytest_llm.errors import CassetteMiss, JudgeUnfit, LlmError
 from pytest_llm.graders import Grade, Grader
-from pytest_llm.items import LONGEST_OUTPUT, OpenItem, stored_reply
+from pytest_llm.items import LONGEST_OUTPUT, OpenItem
+from pytest_llm.judges import JudgesAtWork
 from pytest_llm.options import settings_of
 from pytest_llm.prompts import Case
 from pytest_llm.recordings import Recordings
 from pytest_llm.results import GradeRecord, Outcome
 from pytest_llm.settings import Limits
-from pytest_llm.wire import Wire
+from pytest_llm.wide_fixtures import WideFixtures
+from pytest_llm.wire import Wire, stored_reply
 
 if TYPE_CHECKING:
     from pytest_llm.calls.transport import Reply
@@ -70,8 +72,11 @@ class CollectedTests:
     problems: dict[str, str] = field(default_factory=dict)
     #: Whether a test function can assert nothing.
     empty: dict[object, bool] = field(default_factory=dict)
+    #: Module-level graders of the files that were named, by their name there.
+    graders: dict[str, Grader] = field(default_factory=dict)
     recordings: Recordings | None = None
     wire: Wire | None = None
+    judges: JudgesAtWork | None = None
 
     def nodeid(self, cassette: str, sample: int) -> str:
         """The id of the test, as pytest has it; "" where there is none."""
@@ -96,11 +101,13 @@ class CollectedTests:
         return self._judged(opened, lambda: opened.respond(send))
 
     def graded_anew(self, cassette: str, sample: int) -> Replayed:
-        """As `replayed`; where a judge's reply is not recorded, only its grade is not given. Raises NotGraded."""
+        """As `replayed`; where a judge has to be asked, or is unfit, only its grade is not given. Raises NotGraded."""
         item = self.items.get((cassette, sample))
         if item is not None and item.get_closest_marker("skip") is not None:
             raise NotRun("the test is skipped")
         opened = self._opened(cassette, sample, _Regraded)
+        if self.judges is not None:
+            opened.judges = self.judges
         return self._judged(opened, opened.respond)
 
     def _opened(self, cassette: str, sample: int, kind: type[OpenItem] = OpenItem) -> OpenItem:
@@ -154,9 +161,12 @@ class CollectedTests:
 
 
 class _Regraded(OpenItem):
-    """An item of which a grade is ungraded, and not the item, where a judge would have to be asked."""
+    """An item of which a grade is ungraded, and not the item, where a judge would have to be asked, or is unfit."""
 
     __slots__ = ()
+
+    def reach(self) -> None:
+        """Nothing was asked ahead; a judge is looked at when it is about to grade."""
 
     def _asked(self, judge: Grader, output: Any, case: Case | None) -> Grade:
         try:
@@ -165,6 +175,8 @@ class _Regraded(OpenItem):
             if miss.kind == "blocked":
                 raise
             return Grade(name=judge.name, reason=f"{str(miss).partition(chr(10))[0]}\n  ask it      {ASK}")
+        except JudgeUnfit as problem:
+            return Grade(name=judge.name, reason=str(problem))
 
 
 def test_file(cassette: str) -> Path | None:
@@ -188,14 +200,19 @@ def collect(files: Sequence[Path | str], mode: Literal["replay", "record"] = "re
         code = _collect_only([*told_mode, *map(str, files)], found)
     if found.interrupted:
         raise KeyboardInterrupt
-    tests = CollectedTests(problems=found.problems)
+    tests = CollectedTests(problems=found.problems, graders=found.graders)
     if found.config is None or code in (pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.INTERNAL_ERROR):
         reason = _reason(told.getvalue())
         tests.problems.update({os.path.realpath(file): reason for file in files or [Path.cwd()]})
     if found.config is None:
         return tests
     settings = replace(settings_of(found.config), mode=mode, dry_run=False, budget=Limits())  # whatever addopts say
-    tests.recordings, tests.wire = Recordings(found.config, settings), Wire(Clients(found.config, settings), 1)
+    tests.recordings, tests.wire = (
+        Recordings(found.config, settings),
+        Wire(Clients(found.config, settings), settings.concurrency),
+    )
+    wide = WideFixtures(tests.recordings, settings)
+    tests.judges = JudgesAtWork(settings.root, tests.recordings, tests.wire, wide)
     folders: dict[Path, str] = {}
     for item in found.items:
         if (draw := item.stash.get(DRAW, None)) is not None:
@@ -222,6 +239,7 @@ class _Collected:
         self.config: pytest.Config | None = None
         self.items: list[pytest.Function] = []
         self.problems: dict[str, str] = {}
+        self.graders: dict[str, Grader] = {}
         self.interrupted = False
 
     def pytest_sessionstart(self, session: pytest.Session) -> None:
@@ -230,6 +248,10 @@ class _Collected:
     def pytest_itemcollected(self, item: pytest.Item) -> None:
         if isinstance(item, pytest.Function):
             self.items.append(item)
+
+    def pytest_pycollect_makeitem(self, name: str, obj: object) -> None:
+        if isinstance(obj, Grader):
+            self.graders[name] = obj
 
     def pytest_exception_interact(self, node: pytest.Collector, call: pytest.CallInfo[object]) -> None:
         if call.excinfo is not None:

@@ -23,9 +23,10 @@ from pytest_llm.correction.record import record_of
 from pytest_llm.correction.run import Run, Score, Task
 from pytest_llm.errors import CallFailed, CorrectionError, MarkerError
 from pytest_llm.graders import Grader, grader
-from pytest_llm.items import OpenItem, stored_reply
+from pytest_llm.items import OpenItem
 from pytest_llm.prompts import Case, Prompt
 from pytest_llm.schemas import JSON
+from pytest_llm.wire import stored_reply
 
 DEFAULT_ARMS = ("resample", "generic", "errors")
 

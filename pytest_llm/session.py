@@ -32,6 +32,7 @@ from pytest_llm.gating import Gating
 from pytest_llm.heard import AT_HAND
 from pytest_llm.hookspecs import FIXTURES_ATTRIBUTE, REPORT_ATTRIBUTE, SKIPPED_ATTRIBUTE
 from pytest_llm.items import OPEN, OpenItem, properties_of
+from pytest_llm.judges import JudgesAtWork
 from pytest_llm.mistakes import our_error, user_line
 from pytest_llm.options import settings_of
 from pytest_llm.prompts import Case, Prompt
@@ -65,6 +66,7 @@ class Session:
         config.stash[POOL] = self._wire.pool
         self._ahead: Ahead | None = None
         self._fixtures = WideFixtures(self._recordings, self.settings)
+        self._judges = JudgesAtWork(self.settings.root, self._recordings, self._wire, self._fixtures)
         self._gating = Gating(self.settings)
 
     # -- collection ---------------------------------------------------------------------------------------------
@@ -227,6 +229,7 @@ class Session:
             version=functools.partial(self._version, draw.prompt),
             fixtures=functools.partial(self._fixtures.of, item),
             prices=self._recordings.prices,
+            judges=self._judges,
             retry=self.settings.retry,
             baseline=self._gating.path(function, draw.suite),
             errand=_nothing if self._ahead is None else functools.partial(self._ahead.errand_of, function),
@@ -379,7 +382,7 @@ class Session:
         if self.settings.asks:
             from pytest_llm.ahead import Ahead
 
-            self._ahead = Ahead(self.config, self.settings, self._recordings, self._wire)
+            self._ahead = Ahead(self.config, self.settings, self._recordings, self._wire, self._judges)
             self._ahead.expect(session.items)
         for told in self._recordings.recover():
             # Not warned of in the usual way: a project whose warnings are errors would not get any further.

@@ -81,6 +81,14 @@ class WideFixtures:
         self._end(recorder, exchanges)
         if swallowed := recorder.problems[problems:]:
             raise swallowed[0]
+        self._keep_used(recorder)
+
+    def count(self, recorder: Recorder) -> None:
+        """What was asked for all items that need it, as the pre-flight of a judge is; it is closed."""
+        self._keep_used(recorder)
+        self._note(recorder, 0)
+
+    def _keep_used(self, recorder: Recorder) -> None:
         recorded = any(one.source == "recorded" for one in recorder.exchanges)
         if recorded and recorder.is_complete and not self._settings.changes:
             used = {(one.identity, one.reply.slot, one.reply.number) for one in recorder.exchanges}
@@ -88,6 +96,9 @@ class WideFixtures:
 
     def _end(self, recorder: Recorder, told: int) -> None:
         self._recordings.end(recorder, aside=self._recordings.router.is_last(recorder))
+        self._note(recorder, told)
+
+    def _note(self, recorder: Recorder, told: int) -> None:
         if len(recorder.exchanges) > told:
             self._untold.append((recorder, told))
 

@@ -7,6 +7,7 @@ patch of the HTTP libraries: that is away while tests run that are none of ours,
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -16,9 +17,19 @@ import pytest
 from pytest_llm.calls import Request
 from pytest_llm.calls.breaker import Breaker
 from pytest_llm.calls.pool import Job, Pool, Turn
-from pytest_llm.cassettes import COME_AGAIN_S, CallRole, Recorder, calling, model_record, unrecorded
+from pytest_llm.cassettes import (
+    COME_AGAIN_S,
+    CallRole,
+    Recorder,
+    asking,
+    calling,
+    content_of,
+    model_record,
+    unrecorded,
+)
 from pytest_llm.clients import Clients
 from pytest_llm.errors import CallFailed, NoRoomYet
+from pytest_llm.prompts import Asker, sending
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI, OpenAI
@@ -55,6 +66,22 @@ class Wire:
     def __init__(self, clients: Clients, concurrency: int) -> None:
         self.clients = clients
         self.pool = Pool(concurrency)
+
+    def reply(
+        self,
+        prompt: Asker | None,
+        request: Request,
+        recorder: Recorder,
+        *,
+        environment: Mapping[str, str],
+        role: CallRole = "subject",
+    ) -> Reply:
+        """A reply from the cassette without loading any SDK, or from the endpoint, and recorded."""
+        record = model_record(request.endpoint, request.body)
+        if recorder.mode == "replay" or recorder.knows(record):
+            at = self.clients.address(prompt)
+            return stored_reply(recorder.take(record, role, at=at).reply, recorder.shown)
+        return self.send(self.clients.of(prompt, environment), request, recorder, role=role)
 
     def send(
         self,
@@ -136,6 +163,36 @@ class Wire:
                 recorder.note_failure(model_record(request.endpoint, request.body), failed, arm)
             raise
         breaker.succeed()
+
+
+@contextlib.contextmanager
+def judged(wire: Wire, recorder: Recorder, environment: Mapping[str, str]) -> Iterator[None]:
+    """What is asked in this context is a judge's, and belongs to a recorder."""
+
+    def send(asker: Asker, request: Request) -> Reply:
+        return wire.reply(asker, request, recorder, environment=environment, role="judge")
+
+    with asking(recorder, "judge"), sending(send):
+        yield
+
+
+def stored_reply(reply: Any, shown: str) -> Reply:
+    """A recorded reply, as the client would have given it. Raises CallFailed where it is none of a model."""
+    from pytest_llm.calls.transport import Reply
+
+    body: Mapping[str, Any] = reply.body
+    if "json" in body:
+        data = body["json"]
+    else:
+        try:
+            data = json.loads(content_of(body))
+        except ValueError as error:
+            raise CallFailed("the recorded reply is no JSON", where=shown) from error
+    if reply.status >= 400:
+        from pytest_llm.calls.transport import refused
+
+        raise refused(reply.status, data.get("error", data) if isinstance(data, Mapping) else data, shown)
+    return Reply(data=data, latency=None if reply.latency_ms is None else reply.latency_ms / 1000)
 
 
 def host_of(client: Any) -> str:

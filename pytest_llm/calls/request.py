@@ -9,19 +9,24 @@ from typing import Literal
 from pytest_llm.schemas import JSON
 
 Api = Literal["chat", "responses"]
-ENDPOINTS: Mapping[Api, str] = {"chat": "chat/completions", "responses": "responses"}
+RequestApi = Literal[Api, "embeddings"]
+ENDPOINTS: Mapping[RequestApi, str] = {
+    "chat": "chat/completions",
+    "responses": "responses",
+    "embeddings": "embeddings",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """One request, exactly as it goes out: `body` is the JSON body, `api` says to which endpoint."""
 
-    api: Api = "chat"
+    api: RequestApi = "chat"
     body: Mapping[str, JSON]
 
     @property
     def endpoint(self) -> str:
-        """The end of the path: "chat/completions" or "responses"."""
+        """The end of the path, "chat/completions" for one."""
         return ENDPOINTS[self.api]
 
     @property

@@ -129,7 +129,8 @@ def _options(client: Any, until: float | None) -> dict[str, Any]:
 def _resource(client: Any, request: Request, options: Mapping[str, Any]) -> Any:
     """The SDK's method group; raw, so that what is parsed here are the bytes that a cassette holds."""
     client = client.with_options(**options)
-    return (client.chat.completions if request.api == "chat" else client.responses).with_raw_response
+    groups = {"chat": client.chat.completions, "responses": client.responses, "embeddings": client.embeddings}
+    return groups[request.api].with_raw_response
 
 
 def _timeout(own: Any, left: float) -> Any:

@@ -104,10 +104,11 @@ def _said(reply: StoredReply) -> object:
 def requests_digest(exchanges: Sequence[Exchange], policies: Iterable[str] = ()) -> str:
     """16 hex digits over what an item asked, whatever the order in which concurrent requests were sent.
 
+    What its judges ask is made of the replies, and no change of the request.
     What a correction asks is made of the reply before it; of corrections the policies count instead, by their digests,
     so that the same prompt, drawn again, is the same.
     """
-    asked = sorted({place for place in map(_place, exchanges) if not place[1]})
+    asked = sorted({_place(one) for one in exchanges if one.role != "judge" and not _arm(one)})
     told = sorted(set(policies))
     return _digest([*asked, *told] if told else asked)
 
@@ -126,8 +127,11 @@ def recording_digest(exchanges: Sequence[Exchange]) -> str:
 
 def _place(exchange: Exchange) -> tuple[str, str, int]:
     """What was asked, and the how-manieth time; whichever sample asked it."""
-    _, _, arm = exchange.reply.slot.partition("/")
-    return exchange.identity, arm, exchange.reply.number
+    return exchange.identity, _arm(exchange), exchange.reply.number
+
+
+def _arm(exchange: Exchange) -> str:
+    return exchange.reply.slot.partition("/")[2]
 
 
 def _digest(value: object) -> str:

@@ -14,7 +14,7 @@ from pytest_llm.errors import LlmError
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; its exit code: 0 well, 1 something failed, 2 a mistake of usage."""
-    from pytest_llm.cli import baseline, cassettes, gate, init, plan, report, review, tutorial_server
+    from pytest_llm.cli import baseline, calibrate, cassettes, gate, init, plan, report, review, tutorial_server
 
     parser = argparse.ArgumentParser(
         prog="pytest-llm",
@@ -23,6 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--version", action="version", version=f"pytest-llm-evals {version('pytest-llm-evals')}")
     verbs = parser.add_subparsers(title="verbs", required=True, metavar="VERB")
     baseline.add_to(verbs)
+    calibrate.add_to(verbs)
     cassettes.add_to(verbs)
     gate.add_to(verbs)
     init.add_to(verbs)

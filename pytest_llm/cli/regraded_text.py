@@ -27,6 +27,7 @@ def regrading_lines(found: Regrading, against: str, notes: Sequence[str]) -> lis
         lines.append(f"{_outputs(others)} not that of {against}: recorded anew since")
     lines += _changed(found.items, against)
     lines += ["", *_suites(found, is_compared=any(one.before for one in found.items))]
+    lines += _uncalibrated(found.items)
     lines += _left(found)
     return [visible(line) for line in lines]
 
@@ -110,6 +111,12 @@ def _counts(one: Counts | None) -> str:
     parts += [f"mean {one.mean:.3f} of {one.scored}"] if one.mean is not None else []
     parts += [f"{one.ungraded} ungraded"] if one.ungraded else []
     return ", ".join(parts)
+
+
+def _uncalibrated(items: Sequence[Regraded]) -> Iterator[str]:
+    names = dict.fromkeys(grade.name for one in items for grade in one.grades if grade.is_uncalibrated)
+    if names:
+        yield f"uncalibrated: {', '.join(names)}; nobody knows how often they are right"
 
 
 def _left(found: Regrading) -> Iterator[str]:

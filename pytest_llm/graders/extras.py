@@ -13,7 +13,8 @@ def library(grader: str, module: str, *, extra: str = "graders") -> Any:
     try:
         return import_module(module)
     except ModuleNotFoundError as missing:
-        if missing.name != module.partition(".")[0]:
+        name = module.partition(".")[0]
+        if (missing.name or "").partition(".")[0] != name:
             raise
-        what = f"{grader} needs the library {missing.name!r}"
+        what = f"{grader} needs the library {name!r}"
         raise MissingExtra(what, fix={"install it": f"pip install 'pytest-llm-evals[{extra}]'"}) from None

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from numbers import Real
 from pathlib import PurePath
-from typing import Any, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
 from pytest_llm.errors import GraderError
 from pytest_llm.graders.grade import Grade
@@ -16,6 +16,9 @@ from pytest_llm.graders.parameters import a_json, a_share, refused
 from pytest_llm.graders.reading import CannotRead, kind_of
 from pytest_llm.prompts import Case
 from pytest_llm.schemas import JSON, visible
+
+if TYPE_CHECKING:
+    from pytest_llm.graders.judging import Judging
 
 LONGEST_REASON = 4000
 _RETURNS = "bool, a score of 0..1, Grade, or one of the first two with a reason: (score, reason)"
@@ -48,6 +51,8 @@ class Grader:
     asks: bool = False
     #: Whether it is known to give nothing but a score, which decides nothing.
     score_only: bool = False
+    #: The judges whose verdicts are in its grade; they are looked at before it counts.
+    judges: tuple[Judging, ...] = ()
 
     @property
     def parameters(self) -> dict[str, JSON]:
@@ -59,7 +64,9 @@ class Grader:
         """The same grader by another name; its parameters then tell what it was: `{"grader": "contains", …}`."""
         kind = dict(self.params).get("grader", self.name)
         params = tuple(pair for pair in self.params if pair[0] != "grader")
-        return replace(self, name=_checked_name(name), params=(("grader", kind), *params))
+        # A judge goes by its grader's name; those inside a composition keep theirs.
+        judges = tuple(replace(one, name=name) if one.grader.function is self.function else one for one in self.judges)
+        return replace(self, name=_checked_name(name), params=(("grader", kind), *params), judges=judges)
 
     def __call__(self, output: object, case: Case | None = None) -> Grade | Awaitable[Grade]:
         """The grade, or an awaitable of it."""

@@ -56,6 +56,15 @@ def expected_of(case: Case | None) -> JSON:
     return case.expected
 
 
+def answers_of(case: Case | None) -> list[str]:
+    """The right answers of a case, where `expected` is a text or a list of texts. Raises CannotRead."""
+    expected = expected_of(case)
+    answers = [expected] if isinstance(expected, str) else expected
+    if not isinstance(answers, (list, tuple)) or not answers or not all(isinstance(one, str) for one in answers):
+        raise CannotRead(f"`expected` is to be a text or a list of texts, and is {kind_of(expected)}")
+    return list(answers)
+
+
 def parsed(text: str) -> JSON:
     """Strict JSON: no NaN, no key twice in one object, nothing around it. Raises NotConforming."""
     try:

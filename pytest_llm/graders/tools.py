@@ -1,142 +1,148 @@
-"""A grader of tool calls. PYTEST_DONT_REWRITE"""
+"""Graders of tool calls: of one reply, or of all that an agent did. PYTEST_DONT_REWRITE"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
-from pytest_llm.calls import Response, ToolCall
+from pytest_llm.calls import ToolCall
+from pytest_llm.graders.expected_calls import (
+    Arguments,
+    ExpectedCall,
+    Matching,
+    an_object,
+    calls_expected_of,
+    expected_calls,
+    listed,
+    shown,
+)
 from pytest_llm.graders.fields import compare
 from pytest_llm.graders.grader import Grader, Told
-from pytest_llm.graders.parameters import a_json, a_word, refused, some
-from pytest_llm.graders.reading import CannotRead, kind_of
+from pytest_llm.graders.parameters import a_share, a_word, refused, some
+from pytest_llm.graders.steps import tool_calls_of
 from pytest_llm.prompts import Case
 from pytest_llm.schemas import JSON, quoted
 
-MOST_CALLS = 5
-_FIX = 'tool_calls([{"name": "search", "arguments": {"query": "…"}}])'
 
-
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    name: str
-    arguments: Mapping[str, JSON]
-
-
-def tool_calls(expected: Iterable[Mapping[str, JSON]], *, exact: bool = False, ordered: bool = False) -> Grader:
+def tool_calls(
+    expected: Iterable[Mapping[str, JSON]] | None = None,
+    *,
+    exact: bool = False,
+    ordered: bool | None = None,
+    defaults: Mapping[str, Arguments] | None = None,
+    ignore: Iterable[str] | None = None,
+) -> Grader:
     """The model asked for these tools: each expected call is met by a call of its own.
 
     A call is met by one of the same name whose arguments include the expected ones, at any depth (an array by one of
-    the same length). `ordered`: in this order, others may come between. `exact`: these calls, in this order, with
-    these arguments and no others; `tool_calls([], exact=True)` is "no tool at all".
-    """
-    if exact and isinstance(expected, Sequence) and not isinstance(expected, str) and not expected:
-        wanted: list[_Wanted] = []
-    else:
-        wanted = [_wanted(one) for one in some("tool_calls", "expected", expected)]
+    the same length). `ordered`: in this order, others may come between. `exact`: these calls, with these arguments and
+    no others, in this order unless `ordered=False`; `tool_calls([], exact=True)` is "no tool at all". Compared with
+    `expected` of the case unless it is given.
 
-    def grade(output: object, _case: Case | None) -> Told:
-        calls = _calls(output)
-        if exact:
-            return _exactly(wanted, calls)
-        absent = _in_order(wanted, calls) if ordered else _unmatched(wanted, calls)
+    An expected call may say more than `name` and `arguments`: `one_of` gives several values that an argument may have,
+    `optional` names the arguments that may be absent. `defaults` are, by tool, what an absent argument means; `ignore`
+    are arguments that do not count, `*` in them standing for any letters.
+    """
+    matching = Matching(exact=exact, defaults=_defaults(defaults), ignore=_ignored(ignore))
+    in_order = exact if ordered is None else ordered
+    given = None if expected is None else expected_calls("tool_calls", expected, none_too=exact)
+
+    def grade(output: object, case: Case | None) -> Told:
+        calls = tool_calls_of(output)
+        wanted = calls_expected_of("tool_calls", case, none_too=exact) if given is None else given
+        if exact and len(wanted) != len(calls):
+            return False, f"expected {len(wanted)} tool calls, got {len(calls)}: {listed(calls)}"
+        if exact and in_order:
+            return _one_by_one(matching, wanted, calls)
+        absent = (matching.unmet_in_order if in_order else matching.unmet)(wanted, calls)
         if not absent:
             return True
         rest = f" and {len(absent) - 1} more" if len(absent) > 1 else ""
-        order = " in this order" if ordered else ""
-        return False, f"no call of its own{order} for {_shown(absent[0])}{rest}; got {_listed(calls)}"
+        order = " in this order" if in_order else ""
+        return False, f"no call of its own{order} for {shown(absent[0])}{rest}; got {listed(calls)}"
 
-    told = [{"name": one.name, "arguments": dict(one.arguments)} for one in wanted]
-    options = (("exact", exact), ("ordered", ordered))
-    params = (("expected", told), *(option for option in options if option[1]))
-    return Grader(name="tool_calls", function=grade, params=params)
-
-
-def _wanted(one: object) -> _Wanted:
-    if not isinstance(one, Mapping):
-        raise refused("tool_calls", "expected", one, "is no object with name and arguments", _FIX)
-    unknown = [key for key in one if key not in ("name", "arguments")]
-    if unknown:
-        raise refused("tool_calls", "expected", one, f"has the unknown key {unknown[0]!r}", _FIX)
-    arguments = a_json("tool_calls", "arguments", one.get("arguments", {}))
-    if not isinstance(arguments, dict):
-        raise refused("tool_calls", "arguments", arguments, "is no object", _FIX)
-    return _Wanted(a_word("tool_calls", "name", one.get("name")), arguments)
+    params = (
+        ("expected", None if given is None else [one.told for one in given]),
+        ("exact", exact or None),
+        ("ordered", None if in_order == exact else in_order),
+        ("defaults", {tool: dict(values) for tool, values in matching.defaults.items()} or None),
+        ("ignore", list(matching.ignore) or None),
+    )
+    told = tuple(pair for pair in params if pair[1] is not None)
+    return Grader(name="tool_calls", function=grade, params=told)
 
 
-def _calls(output: object) -> Sequence[ToolCall]:
-    if isinstance(output, Response):
-        return output.tool_calls
-    if isinstance(output, (list, tuple)) and all(isinstance(one, ToolCall) for one in output):
-        return output
-    raise CannotRead(f"it reads a Response or a list of ToolCall, and was given {kind_of(output)}")
+def tool_call_f1(
+    expected: Iterable[Mapping[str, JSON]] | None = None, *, names_only: bool = False, threshold: float | None = None
+) -> Grader:
+    """How far the calls are the expected ones: F1 over pairs of name and arguments, each as often as it occurs.
+
+    With n calls, m expected and c of them met by a call of their own, precision is c/n, recall c/m, and F1, their
+    harmonic mean, 2c/(n+m); 1 where none is expected and none came. Arguments are compared whole, as JSON; with
+    `names_only` they do not count. Where no call occurs twice it is the definition of ragas, `ToolCallF1`, before that
+    is rounded to four places. It takes sets, for which five calls are as good as the one that was expected, and gives
+    0 to the right answer "no tool". Compared with `expected` of the case unless it is given.
+    """
+    limit = a_share("tool_call_f1", "threshold", threshold)
+    matching = Matching(exact=True, names_only=names_only)
+    given = None if expected is None else expected_calls("tool_call_f1", expected)
+
+    def grade(output: object, case: Case | None) -> Told:
+        calls = tool_calls_of(output)
+        wanted = calls_expected_of("tool_call_f1", case, none_too=True) if given is None else given
+        unmet = matching.unmet(wanted, calls)
+        met = len(wanted) - len(unmet)
+        if met == len(wanted) == len(calls):
+            return 1.0
+        counts = f"{met} of {len(wanted)} expected calls are there, among {len(calls)}"
+        first = f"; no call of its own for {shown(unmet[0])}" if unmet else ""
+        return 2 * met / (len(wanted) + len(calls)), f"{counts}{first}; got {listed(calls)}"
+
+    params = (("expected", None if given is None else [one.told for one in given]), ("names_only", names_only or None))
+    return Grader(
+        name="tool_call_f1",
+        function=grade,
+        params=tuple(pair for pair in params if pair[1] is not None),
+        threshold=limit,
+        score_only=limit is None,
+    )
 
 
-def _exactly(wanted: Sequence[_Wanted], calls: Sequence[ToolCall]) -> tuple[bool, str]:
-    if len(wanted) != len(calls):
-        return False, f"expected {len(wanted)} tool calls, got {len(calls)}: {_listed(calls)}"
+def no_tool_call() -> Grader:
+    """The model asked for no tool."""
+
+    def grade(output: object, _case: Case | None) -> Told:
+        calls = tool_calls_of(output)
+        return (False, f"expected no tool call, got {len(calls)}: {listed(calls)}") if calls else True
+
+    return Grader(name="no_tool_call", function=grade)
+
+
+def _one_by_one(matching: Matching, wanted: Sequence[ExpectedCall], calls: Sequence[ToolCall]) -> tuple[bool, str]:
     for place, (one, call) in enumerate(zip(wanted, calls, strict=True), start=1):
         if one.name != call.name:
             return False, f"call {place}: expected the tool {quoted(one.name)}, got {quoted(call.name)}"
-        found = compare(one.arguments, call.arguments)
+        if not isinstance(call.arguments, Mapping):
+            return False, f"call {place}: expected {shown(one)}, got {shown(call)}"
+        found = compare(*matching.sides(call.arguments, one))
         if found.differences:
-            return False, f"call {place}, {quoted(call.name)}: {found.text}"
+            several = "".join(
+                f"\n  {quoted(name)} may be one of {quoted(values)}" for name, values in one.one_of.items()
+            )
+            return False, f"call {place}, {quoted(call.name)}: {found.text}{several}"
     return True, ""
 
 
-def _in_order(wanted: Sequence[_Wanted], calls: Sequence[ToolCall]) -> list[_Wanted]:
-    """What is left of the expected calls after going through the calls once."""
-    left = list(wanted)
-    for call in calls:
-        if left and _meets(call, left[0]):
-            left.pop(0)
-    return left
+def _defaults(values: Mapping[str, Arguments] | None) -> dict[str, Arguments]:
+    fix = 'defaults={"search": {"limit": 10}}'
+    tools = an_object("tool_calls", "defaults", {} if values is None else values, fix)
+    return {tool: an_object("tool_calls", "defaults", arguments, fix) for tool, arguments in tools.items()}
 
 
-def _unmatched(wanted: Sequence[_Wanted], calls: Sequence[ToolCall]) -> list[_Wanted]:
-    """The expected calls without a call of their own, where as many as possible have one.
-
-    Taking the first call that fits is not enough: `search` would take `search(q=1)` away from `search(q=1)`. So an
-    expected call that finds its calls taken asks their owners to move (Kuhn's matching in a bipartite graph).
-    """
-    owner: dict[int, int] = {}
-
-    def settle(one: int, asked: set[int]) -> bool:
-        for place, call in enumerate(calls):
-            if place not in asked and _meets(call, wanted[one]):
-                asked.add(place)
-                if place not in owner or settle(owner[place], asked):
-                    owner[place] = one
-                    return True
-        return False
-
-    return [wanted[one] for one in range(len(wanted)) if not settle(one, set())]
-
-
-def _meets(call: ToolCall, wanted: _Wanted) -> bool:
-    return call.name == wanted.name and _includes(call.arguments, wanted.arguments)
-
-
-def _includes(got: JSON, wanted: JSON) -> bool:
-    """Whether a value has all that is wanted: objects may have more names, arrays not more items."""
-    if isinstance(wanted, Mapping):
-        return isinstance(got, Mapping) and all(
-            name in got and _includes(got[name], inner) for name, inner in wanted.items()
-        )
-    if isinstance(wanted, list):
-        same_length = isinstance(got, list) and len(got) == len(wanted)
-        return same_length and all(_includes(one, inner) for one, inner in zip(got, wanted, strict=True))
-    return not compare(wanted, got).differences
-
-
-def _shown(call: ToolCall | _Wanted) -> str:
-    # Arguments that are no JSON are shown as the model wrote them.
-    told = call.arguments_text if isinstance(call, ToolCall) and call.arguments is None else call.arguments
-    return f"{quoted(call.name)} with {quoted(told)}"
-
-
-def _listed(calls: Sequence[ToolCall]) -> str:
-    if not calls:
-        return "no tool call"
-    rest = f" and {len(calls) - MOST_CALLS} more" if len(calls) > MOST_CALLS else ""
-    return ", ".join(_shown(call) for call in calls[:MOST_CALLS]) + rest
+def _ignored(values: Iterable[str] | None) -> tuple[str, ...]:
+    if values is None:
+        return ()
+    patterns = tuple(a_word("tool_calls", "ignore", one) for one in some("tool_calls", "ignore", values))
+    for pattern in patterns:
+        if not pattern.strip("*"):
+            raise refused("tool_calls", "ignore", pattern, "leaves out every argument", 'ignore=["request_id"]')
+    return patterns

@@ -5,17 +5,16 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from dataclasses import replace as replace_fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, get_args
 
-from pytest_llm.calls import ENDPOINTS, Api, Message, Request, Response, Usage, add_known, read_reply
+from pytest_llm.calls import Api, Message, Request, Response, Usage, add_known, read_reply
 from pytest_llm.errors import PromptError
 from pytest_llm.prompts.case import digest
+from pytest_llm.prompts.sender import sender
 from pytest_llm.prompts.template import render, variables
 from pytest_llm.schemas import JSON, Leniency, Validator, fingerprint, json_schema_of, validator_for
 
@@ -23,19 +22,6 @@ if TYPE_CHECKING:
     from openai import AsyncOpenAI, OpenAI
 
     from pytest_llm.calls.transport import Reply
-
-_SENDER: ContextVar[Callable[[Prompt, Request], Reply] | None] = ContextVar("pytest_llm_sender", default=None)
-
-
-@contextmanager
-def sending(send: Callable[[Prompt, Request], Reply]) -> Iterator[None]:
-    """What prompts ask in this context, and no client is given for, is sent so: by a test, of what its graders ask."""
-    token = _SENDER.set(send)
-    try:
-        yield
-    finally:
-        _SENDER.reset(token)
-
 
 _NOT_ENDPOINT_PARAMETERS = ("stream", "n")
 _ENDPOINT_PARAMETERS = (
@@ -127,8 +113,8 @@ class Prompt:
 
     def _check(self) -> None:
         where = f"Prompt {self.name!r}"
-        if self.api not in ENDPOINTS:
-            raise PromptError(f"api={self.api!r} is no API", where=where, instead=list(ENDPOINTS))
+        if self.api not in get_args(Api):
+            raise PromptError(f"api={self.api!r} is no API", where=where, instead=get_args(Api))
         if self.answer_after == "":
             raise PromptError("answer_after='' is in every text", where=where, fix={"write": 'answer_after="Answer:"'})
         if self.leniency not in get_args(Leniency):
@@ -301,8 +287,8 @@ class Prompt:
         from pytest_llm.calls.endpoint import Endpoint, client_for
         from pytest_llm.calls.transport import send
 
-        if client is None and (sender := _SENDER.get()) is not None:
-            return run(self.conversation(inputs), lambda request: sender(self, request))
+        if client is None and (handed := sender()) is not None:
+            return run(self.conversation(inputs), lambda request: handed(self, request))
         client = client or client_for(Endpoint.of(self.base_url, self.api_key_env))
         turns = self.conversation(inputs)
         return run(turns, lambda request: send(client, request))
@@ -312,8 +298,8 @@ class Prompt:
         from pytest_llm.calls.endpoint import Endpoint, async_client_for
         from pytest_llm.calls.transport import asend
 
-        if client is None and (sender := _SENDER.get()) is not None:
-            return run(self.conversation(inputs), lambda request: sender(self, request))
+        if client is None and (handed := sender()) is not None:
+            return run(self.conversation(inputs), lambda request: handed(self, request))
         turns = self.conversation(inputs)
         request = next(turns)
         own = async_client_for(Endpoint.of(self.base_url, self.api_key_env)) if client is None else None

@@ -25,7 +25,14 @@ def summary_lines(run: Run, orphans: Sequence[str] = ()) -> list[str]:
         lines += correction_lines(correction)
     lines += [_fixture(one) for one in run.fixtures]
     lines.append(_exchanges(run.results))
-    return [*lines, *_remarks(run.results), *_unasked(run), *_orphans(orphans), *_unrecorded(run.results)]
+    return [
+        *lines,
+        *_judges(run.results),
+        *_remarks(run.results),
+        *_unasked(run),
+        *_orphans(orphans),
+        *_unrecorded(run.results),
+    ]
 
 
 def _orphans(paths: Sequence[str]) -> list[str]:
@@ -40,6 +47,24 @@ def _fixture(one: FixtureCalls) -> str:
     words = ", ".join(f"{number} {kind}" for number, kind in kinds if number)
     tokens = f"   {compact(one.usage['total_tokens'])} tokens" if "total_tokens" in one.usage else ""
     return visible(f"{one.name}   {words}{tokens}")
+
+
+def _judges(results: Sequence[Result]) -> list[str]:
+    """What judges took, and of which of them nobody knows how often they are right."""
+    judged = [(one, grade) for one in results for grade in one.grades if grade.judge]
+    if not judged:
+        return []
+    tokens = [one.judge_usage["total_tokens"] for one in results if "total_tokens" in one.judge_usage]
+    costs = [one.judge_cost_usd for one in results if one.judge_cost_usd is not None]
+    parts = [f"{len(judged)} grade{'' if len(judged) == 1 else 's'} by judges"]
+    parts += [f"{compact(sum(tokens))} tokens"] if tokens else []
+    parts += [f"${sum(costs):.4f}"] if costs else []
+    uncalibrated = list(dict.fromkeys(grade.name for _, grade in judged if grade.is_uncalibrated))
+    lines = ["   ".join(parts)]
+    if uncalibrated:
+        lines.append(f"  uncalibrated: {', '.join(uncalibrated)}; nobody knows how often they are right")
+        lines.append("  compare     pytest-llm calibrate FILE::JUDGE LABELS")
+    return [visible(line) for line in lines]
 
 
 def _remarks(results: Sequence[Result]) -> list[str]:

@@ -1,6 +1,14 @@
 """What happened: results, and the run that holds them. PYTEST_DONT_REWRITE"""
 
-from pytest_llm.results.result import CONFIRMATIONS, FixtureCalls, GradeRecord, MissRecord, Outcome, Result, outcome_of
+from pytest_llm.results.result import (
+    CONFIRMATIONS,
+    FixtureCalls,
+    GradeRecord,
+    MissRecord,
+    Outcome,
+    Result,
+    outcome_of,
+)
 from pytest_llm.results.run import (
     Run,
     Scope,

@@ -32,11 +32,20 @@ class GradeRecord:
     reason: str = ""
     #: Whether the item fails with it.
     required: bool = True
+    #: The versions of the judges in it, 12 hex digits each, parted by blanks; "" without any.
+    judge: str = ""
+    #: Whether all of them were compared with people, in these versions.
+    calibrated: bool = False
 
     @property
     def is_ungraded(self) -> bool:
         """Whether the grader could not decide and measured nothing either."""
         return self.passed is None and self.score is None
+
+    @property
+    def is_uncalibrated(self) -> bool:
+        """Whether it has a judge in it of which nobody knows how often it is right."""
+        return bool(self.judge) and not self.calibrated
 
 
 def outcome_of(grades: Iterable[GradeRecord], *, body_failed: bool) -> Outcome:
@@ -122,12 +131,15 @@ class Result:
     failure: str = ""
     #: The model that the provider named.
     model: str | None = None
-    #: Tokens by kind, of all exchanges; absent where not told.
+    #: Tokens by kind, of all exchanges but those of judges; absent where not told.
     usage: Mapping[str, int] = field(default_factory=dict)
     #: US dollars; None where unknown.
     cost_usd: float | None = None
     #: On the wire, when it was recorded; None where unknown.
     latency_s: float | None = None
+    #: The same of what judges asked.
+    judge_usage: Mapping[str, int] = field(default_factory=dict)
+    judge_cost_usd: float | None = None
     #: How many exchanges were replayed, recorded, and asked without being kept.
     replayed: int = 0
     recorded: int = 0

@@ -12,8 +12,10 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from pytest_llm import load_cases
+from pytest_llm.calibrations import Calibration
 from pytest_llm.cassettes.document import Entry, StoredReply, apart, body_of, write
 from pytest_llm.cassettes.identity import identity_of, record_of
+from pytest_llm.stats.agreement import Agreement
 
 ROOT = Path(__file__).parents[2]
 FORMATS = ROOT / "docs" / "formats"
@@ -155,9 +157,26 @@ def test_it(llm_response): ...
     assert findings("baseline", json.loads(text)) == []
 
 
+def test_a_calibration_conforms():
+    counts = Agreement(pass_pass=2, pass_fail=1, fail_pass=0, fail_fail=3)
+    found = Calibration(
+        judge="polite",
+        judge_version="0" * 12,
+        model="big",
+        labels="labels.jsonl",
+        labels_sha256="0" * 64,
+        agreement=counts,
+        injections=50,
+        injections_passed=("order-1",),
+    )
+    assert findings("calibration", json.loads(found.text)) == []
+    assert Calibration.of(found.text, "") == found
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
+        ("calibration", {"version": 1, "judge": "polite"}),
         ("baseline", {"version": 1, "suite": "x"}),
         ("baseline", {"version": 2, "suite": "x", "cases": {}}),
         (

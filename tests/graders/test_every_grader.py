@@ -12,35 +12,79 @@ from pytest_llm.calls import Response, ToolCall, Usage
 from pytest_llm.graders import (
     Grade,
     all_of,
+    answer_relevance,
     any_of,
+    at_least,
+    best_of,
+    citation_valid,
+    closed_qa,
     contains,
     contains_all,
     contains_any,
+    context_relevance,
     equals,
     equals_expected,
     exact_match,
     f1,
+    factuality,
     fields_match,
     finish_reason,
+    groundedness,
+    hit,
     json_equals,
+    judge,
+    max_cost,
+    max_latency,
     max_tokens,
+    mrr,
+    ndcg,
     no_prompt_leak,
+    no_tool_call,
     not_,
     number_close,
     one_of,
+    pairwise,
     pii_free,
+    precision_at_k,
+    quotes_present,
+    recall_at_k,
     refusal,
     regex,
+    retrieves_nothing,
+    scored_judge,
     secret_free,
+    similar,
     starts_with,
+    tool_call_f1,
     tool_calls,
+    trajectory,
+    weighted,
     word_count,
 )
 from pytest_llm.prompts import Case
 
+GOLDEN = {"passes": ["yes"], "fails": ["no"]}
+PAIRS = {"examples": [("yes", "no")]}
+
+#: Judges are asked by nobody here, and so are ungraded whatever the output; see test_judge.
+JUDGES = [
+    answer_relevance(model="big"),
+    best_of("a", ["b"], model="big", **PAIRS),
+    closed_qa("a", model="big", **GOLDEN),
+    context_relevance(model="big", threshold=0.5),
+    factuality(model="big"),
+    groundedness(model="big"),
+    judge("a", model="big", **GOLDEN),
+    pairwise("a", model="big", **PAIRS),
+    scored_judge({"a": "b"}, model="big", threshold=0.5, **GOLDEN),
+    similar(model="vectors", threshold=0.5),
+]
 EVERY = [
+    *JUDGES,
     all_of(contains("a"), json_equals({"a": 1})),
     any_of(contains("a"), json_equals({"a": 1})),
+    at_least(1, contains("a"), json_equals({"a": 1})),
+    citation_valid(["a"]),
     contains("a"),
     contains_all(["a", "b"], casefold=True),
     contains_any(["a", "b"]),
@@ -50,18 +94,31 @@ EVERY = [
     f1(threshold=0.5),
     fields_match(threshold=0.5),
     finish_reason("stop"),
+    hit(1),
     json_equals({"a": 1}),
+    max_cost(0.5),
+    max_latency(2),
     max_tokens(10),
+    mrr(threshold=0.5),
+    ndcg(5, threshold=0.5),
     no_prompt_leak("a b c d", words=3),
+    no_tool_call(),
     not_(contains("a")),
     number_close(abs_tol=1),
     one_of(["a", "b"]),
     pii_free(region="GB"),
+    precision_at_k(5, threshold=0.2),
+    quotes_present(from_input="q"),
+    recall_at_k(5, threshold=0.5),
     refusal(),
     regex("[a-z]+"),
+    retrieves_nothing(),
     secret_free(),
     starts_with("a"),
+    tool_call_f1([{"name": "f"}], threshold=0.5),
     tool_calls([{"name": "f", "arguments": {"a": 1}}]),
+    trajectory(max_steps=3),
+    weighted({contains("a"): 1, json_equals({"a": 1}): 2}, threshold=0.5),
     word_count(1, 5),
 ]
 
@@ -91,7 +148,7 @@ def sound(grade):
 
 def test_every_exported_grader_is_here():
     names = {one.name.partition("(")[0] for one in EVERY}
-    others = {"Grade", "GradeState", "Grader", "Told", "grader"}
+    others = {"Grade", "GradeState", "Grader", "Judging", "Told", "grader"}
     assert names == set(graders.__all__) - others
     assert graders.__all__ == sorted(graders.__all__)
     assert inspect.isfunction(graders.grader)

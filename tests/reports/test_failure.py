@@ -237,3 +237,12 @@ def test_a_shell_reads_the_word_back(text):
 @pytest.mark.parametrize("character", '[]*?~$&;|<>(){}!#%^=,@ \t\n"\\`')
 def test_what_means_something_to_a_shell_is_quoted(character):
     assert shell_word(f"a{character}b") == f"'a{character}b'"
+
+
+def test_a_judge_of_which_nobody_knows_how_often_it_is_right_is_marked():
+    def line(**more):
+        grade = GradeRecord(name="polite", passed=False, reason="Rude.", **more)
+        return failure_text([grade], None, PLACE).splitlines()[0]
+
+    assert line(judge="0" * 12) == "polite (uncalibrated judge): Rude."
+    assert line(judge="0" * 12, calibrated=True) == line() == "polite: Rude."

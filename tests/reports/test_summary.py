@@ -367,3 +367,28 @@ def test_what_corrections_came_to_stands_under_the_suites():
     lines = told(item("a", traces=(trace("IV"),))).split("\n")
     assert lines[1] == "orders   at most 3 attempts"
     assert lines[3].startswith("  errors              0/1         1/1")
+
+
+# -- judges -----------------------------------------------------------------------------------------------------------
+
+
+def judged(case, name="polite", **more):
+    grade = GradeRecord(name=name, passed=True, judge="0" * 12, calibrated=more.pop("calibrated", False))
+    return item(case, grades=(grade,), **more)
+
+
+def test_what_judges_took_is_told_apart_and_which_of_them_nobody_has_compared():
+    run = [
+        judged("a", judge_usage={"total_tokens": 700}, judge_cost_usd=0.01),
+        judged("b", name="kind", judge_usage={"total_tokens": 500}),
+        judged("c", name="right", calibrated=True),
+    ]
+    assert told(*run).splitlines()[2:] == [
+        "3 grades by judges   1.2k tokens   $0.0100",
+        "  uncalibrated: polite, kind; nobody knows how often they are right",
+        "  compare     pytest-llm calibrate FILE::JUDGE LABELS",
+    ]
+
+
+def test_a_judge_that_was_compared_is_not_named():
+    assert told(judged("a", calibrated=True)).splitlines()[2:] == ["1 grade by judges"]

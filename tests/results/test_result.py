@@ -70,7 +70,17 @@ FULL = Result(
 def test_the_json_form_names_every_field_and_nothing_else():
     found = json.loads(json.dumps(FULL.json))
     assert list(found) == [field.name for field in fields(Result)]
-    assert found["grades"] == [{"name": "exact", "score": 0.5, "passed": False, "reason": "no", "required": False}]
+    assert found["grades"] == [
+        {
+            "name": "exact",
+            "score": 0.5,
+            "passed": False,
+            "reason": "no",
+            "required": False,
+            "judge": "",
+            "calibrated": False,
+        }
+    ]
     assert found["miss"] == {"kind": "stale", "heading": "h", "change": "c"}
     assert (found["used"], found["tags"], found["usage"]) == ([["3f", "1", 1]], ["vip"], {"total_tokens": 18})
     assert Result.of(found) == FULL

@@ -11,7 +11,18 @@ from pytest_llm import Case, FeedbackContext, Grade, Message, Prompt, Request, R
 from pytest_llm.cassettes import Call
 from pytest_llm.correction import acorrect, correct, errors
 from pytest_llm.gates import feedback_helps
-from pytest_llm.graders import all_of, contains, equals_expected, fields_match, not_
+from pytest_llm.graders import (
+    all_of,
+    at_least,
+    contains,
+    equals_expected,
+    fields_match,
+    not_,
+    recall_at_k,
+    tool_calls,
+    trajectory,
+    weighted,
+)
 from pytest_llm.items import GradeFunction
 from pytest_llm.retrying import Retry
 
@@ -58,6 +69,13 @@ def test_any_code(llm_case: Case, llm_grade: GradeFunction, llm_calls: Sequence[
     grade: Grade = llm_grade(contains("14 days"), str(llm_case["question"]), required=False)
     assert grade.state in {"passed", "failed"}
     assert [call.model for call in llm_calls]
+    llm_grade(trajectory(max_steps=3, forbidden=["delete"]), llm_calls)
+    llm_grade(tool_calls([{"name": "search", "one_of": {"unit": ["C", "F"]}, "optional": ["unit"]}]), llm_calls)
+    llm_grade(recall_at_k(5, relevant={"doc-1": 2}, threshold=0.5), ["doc-1"])
+    llm_grade(recall_at_k(5, relevant=["doc-1"]), ["doc-1"])
+    whole = contains("x")
+    llm_grade(weighted({whole: 2, fields_match(): 0.5}, threshold=0.8, required=[whole]))
+    llm_grade(at_least(1, whole, not_(whole)))
 
 
 def only_the_first(context: FeedbackContext) -> Sequence[Message | object]:
