@@ -12,6 +12,7 @@ from jsonschema import Draft202012Validator
 sys.path.insert(0, str(Path(__file__).parent))
 
 from review_project import FOLDER, RIGHT, TEST, asked, cassette, chat, write_answers
+from scripted_judge import endpoint
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs/formats/regrading.schema.json").read_text(encoding="utf-8"))
 LENIENT = TEST.replace(
@@ -273,6 +274,39 @@ def test_judges_answer_from_their_recordings_and_one_that_has_none_is_ungraded(p
     assert "equals_expected   1/1 passed" in text
     assert "is_capital        1/1 passed → 1 ungraded" in text
     assert len(server.requests) == asked_before
+
+
+RUBRIC = """
+import pytest
+from pytest_llm import Prompt
+from pytest_llm.graders import contains, judge
+answer = Prompt(name="answer", model="tiny", user="{{ q }}")
+polite = judge("It is polite.", model="big", passes=["Please."], fails=["Shut up."]).named("polite")
+
+@pytest.mark.llm(answer, cases=[{"id": "one", "q": "May I?"}], graders=[contains("es"), polite])
+def test_is_polite(llm_response): ...
+"""
+
+
+def test_a_judge_by_rubric_is_looked_at_in_its_recordings_and_marked_as_in_a_run(project, serve):
+    verdicts = {"Yes, please.": "PASS", "Please.": "PASS", "Shut up.": "FAIL"}
+    project.use(serve(endpoint(lambda _: "Yes, please.", lambda output: verdicts[output.strip()])))
+    project.write("test_it.py", RUBRIC)
+    project.record().assert_outcomes(passed=1)
+    text = regraded(project, code=0)
+    assert "polite     1/1 passed" in text
+    assert text.endswith("\nuncalibrated: polite; nobody knows how often they are right")
+    assert document(project, code=0)["items"][0]["grades"][1]["judge"]
+    project.write("test_it.py", RUBRIC.replace("It is polite.", "It is kind."))
+    assert "  polite   passed → ungraded   no recording for this request" in regraded(project, code=1)
+    project.write("test_it.py", RUBRIC)
+    (golden,) = (project.path / "cassettes/test_it/fixtures").glob("judge.*.yaml")
+    golden.unlink()
+    verdicts["Shut up."] = "PASS"
+    project.record().assert_outcomes(errors=1)
+    text = regraded(project, code=1)
+    assert "  polite   ungraded   the judge 'polite' cannot judge: it is wrong about 1 of 2 golden outputs" in text
+    assert "contains   " in text
 
 
 def test_a_grader_that_reaches_for_the_network_by_itself_leaves_the_output_ungraded(ran):
