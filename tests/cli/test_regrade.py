@@ -244,8 +244,13 @@ not graded: test_it.py::test_skipped[france]: the test is skipped"""
 
 
 def test_where_nothing_can_be_graded_it_is_red(project):
-    project.write("test_it.py", "import pytest\n@pytest.mark.llm(cases=[{'q': 1}])\ndef test_own(llm_case): ...\n")
-    assert regraded(project, code=1).startswith("nothing could be graded anew, nothing asked\n")
+    project.write(
+        "test_it.py",
+        BODY.partition("@pytest")[0] + "@pytest.mark.llm(cases=CASES)\ndef test_own(llm_case): assert llm_case\n",
+    )
+    text = regraded(project, code=1)
+    assert text.startswith("nothing could be graded anew, nothing asked\n")
+    assert text.endswith("not graded: test_it.py::test_own[france]: the test asks by itself, and is not run")
 
 
 JUDGED = TEST.replace(
@@ -326,7 +331,9 @@ def test_a_test_file_that_cannot_be_collected_is_red(ran):
 
 
 def test_samples_that_confirm_count_in_no_suite(ran):
+    ran.run("--llm-baseline=update", "--llm-note", "as it is")
     ran.write(f"{FOLDER}/peru.yaml", cassette((asked("Peru"), {"1": chat("Lima"), "101": chat("Cusco")})))
+    ran.run().assert_outcomes(passed=3, xfailed=2, skipped=9)
     assert "equals_expected   3/4 passed" in regraded(ran, code=1)
 
 
@@ -367,4 +374,7 @@ def test_a_mistake_of_usage_is_told(ran, arguments, line):
 
 def test_what_a_model_wrote_does_not_act_on_the_terminal(ran):
     ran.write(f"{FOLDER}/spain.yaml", cassette((asked("Spain"), {"1": chat("\x1b[31mred")})))
-    assert "\x1b" not in regraded(ran, code=1)
+    ran.write("test_other.py", "raise RuntimeError('\\x1b[31mred')")
+    text = regraded(ran, code=1)
+    assert "\\x1b[31mred" in text
+    assert "\x1b" not in text
