@@ -276,7 +276,7 @@ def _ask(opened: OpenItem, declared: Declared) -> None:
 def _is_certain(item: pytest.Function, draw: Draw) -> bool:
     """Whether an item will run for all that is known, and ask."""
     is_expected = all(mark.kwargs.get("run", True) for mark in item.iter_markers("xfail"))
-    marks = ("skip", "skipif")
+    marks = ("skip", "skipif", "forked")  # a fork has nothing of what comes after it began
     return is_expected and draw.sample not in CONFIRMATIONS and not any(map(item.get_closest_marker, marks))
 
 

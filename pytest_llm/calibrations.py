@@ -1,13 +1,14 @@
-"""What is known of judges by comparing them with people, in files under the root. PYTEST_DONT_REWRITE
+"""What is known of judges by comparing them with people, in files. PYTEST_DONT_REWRITE
 
-A file a judge, `llm_judges/<name>.json`, bound to the version of the judge: with another rubric, model or template it
-is another judge, of which nothing is known. Whole numbers only, so that a difference is one that can be read.
+A file a judge, `llm_judges/<name>.json`, beside the tests or in a folder above them, bound to the version of the judge:
+with another rubric, model or template it is another judge, of which nothing is known. Whole numbers only, so that a
+difference is one that can be read.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -63,16 +64,20 @@ class Calibration:
         return found
 
 
-def calibrations_under(root: Path) -> list[Calibration]:
-    """All calibrations of a project. Raises CalibrationError for a file that is none."""
-    found = []
-    for path in sorted((root / FOLDER).glob("*.json")):
+def calibrations_from(folder: Path, root: Path) -> list[Calibration]:
+    """All calibrations in a folder, and above it as far as the root. Raises CalibrationError for what is none."""
+    above = [one for one in folder.parents if one.is_relative_to(root)]
+    return [found for place in (folder, *above) for found in _calibrations_in(place / FOLDER)]
+
+
+def _calibrations_in(folder: Path) -> Iterator[Calibration]:
+    for path in sorted(folder.glob("*.json")):
+        where = f"{FOLDER}/{path.name}"
         try:
             text = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise CalibrationError(f"the calibration cannot be read: {error}", where=f"{FOLDER}/{path.name}") from error
-        found.append(Calibration.of(text, f"{FOLDER}/{path.name}"))
-    return found
+            raise CalibrationError(f"the calibration cannot be read: {error}", where=where) from error
+        yield Calibration.of(text, where)
 
 
 def _counted(counts: Mapping[str, JSON]) -> dict[str, int]:

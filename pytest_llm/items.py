@@ -64,19 +64,8 @@ class Judges(Protocol):
     def check(self, judging: Judging, item: pytest.Function, environment: Mapping[str, str]) -> None:
         """Look at a judge before its verdicts count. Raises JudgeUnfit."""
 
-    def is_calibrated(self, judging: Judging) -> bool:
-        """Whether it was compared with people, in this version."""
-
-
-class _UnknownJudges:
-    """Judges whose verdicts decide nothing here."""
-
-    def check(self, judging: Judging, item: pytest.Function, environment: Mapping[str, str]) -> None:
-        """Let it pass."""
-
-    def is_calibrated(self, _judging: Judging) -> bool:
-        """Nobody looks."""
-        return False
+    def is_calibrated(self, judging: Judging, item: pytest.Function) -> bool:
+        """Whether it was compared with people, in this version. Raises CalibrationError."""
 
 
 @dataclass(slots=True)
@@ -92,12 +81,12 @@ class OpenItem:
     #: Gives the recorders of the fixtures of wider scope that the item uses.
     fixtures: Callable[[], list[Recorder]]
     prices: Prices
+    #: What is known of judges.
+    judges: Judges
     #: Of one that asks ahead: as it was when it was begun, whatever a test that runs meanwhile makes of it.
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
     #: Gives what was asked ahead for this item, once; None where nothing was.
     errand: Callable[[], Errand | None] = lambda: None
-    #: What is known of judges.
-    judges: Judges = field(default_factory=_UnknownJudges)
     #: What the ini file says of the budget of a correction.
     retry: Mapping[str, float] = field(default_factory=dict)
     #: Where the suite's baseline is, or would be, relative to the root.
@@ -231,7 +220,8 @@ class OpenItem:
                 reason=grade.reason,
                 required=required,
                 judge=" ".join(one.version for one in judge.judges),
-                calibrated=bool(judge.judges) and all(map(self.judges.is_calibrated, judge.judges)),
+                calibrated=bool(judge.judges)
+                and all(self.judges.is_calibrated(one, self.item) for one in judge.judges),
             )
         )
         return grade
@@ -385,4 +375,6 @@ def properties_of(result: Result) -> list[tuple[str, object]]:
     for grade in result.grades:
         told = "ungraded" if grade.is_ungraded else grade.score if grade.passed is None else grade.passed
         known.append((f"llm_grade_{grade.name}", told))
+        if grade.is_uncalibrated:
+            known.append((f"llm_judge_{grade.name}", "uncalibrated"))
     return known

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_llm.calibrations import calibrations_under
+from pytest_llm.calibrations import calibrations_from
 from pytest_llm.cassettes import Recorder
 from pytest_llm.errors import JudgeUnfit
 from pytest_llm.graders import Judging
@@ -33,15 +33,34 @@ class _Seen:
     is_known: bool = False
 
 
-class JudgesAtWork:
-    """The judges of one process: each is looked at once; threads may ask at once."""
+class KnownJudges:
+    """The judges of a project, where nobody looks at them: what they said decides nothing."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        #: The versions that were compared with people, by the folder that asks.
+        self._calibrated: dict[Path, frozenset[str]] = {}
+
+    def check(self, judging: Judging, item: pytest.Function, environment: Mapping[str, str]) -> None:
+        """Let it pass."""
+
+    def is_calibrated(self, judging: Judging, item: pytest.Function) -> bool:
+        """Whether it was compared with people, in this version, here or above. Raises CalibrationError."""
+        folder = item.path.parent
+        if folder not in self._calibrated:
+            found = calibrations_from(folder, self._root)
+            self._calibrated[folder] = frozenset(one.judge_version for one in found)
+        return judging.version in self._calibrated[folder]
+
+
+class JudgesAtWork(KnownJudges):
+    """The judges of one process, each looked at once; threads may ask at once."""
 
     def __init__(self, root: Path, recordings: Recordings, wire: Wire, fixtures: WideFixtures) -> None:
-        self._root = root
+        super().__init__(root)
         self._recordings = recordings
         self._wire = wire
         self._fixtures = fixtures
-        self._calibrated: frozenset[str] | None = None
         self._lock = threading.Lock()
         self._seen: dict[tuple[str, ...], _Seen] = {}
 
@@ -64,12 +83,6 @@ class JudgesAtWork:
                 seen.is_known = True
         if seen.problem is not None:
             raise seen.problem
-
-    def is_calibrated(self, judging: Judging) -> bool:
-        """Whether it was compared with people, in this version."""
-        if self._calibrated is None:
-            self._calibrated = frozenset(one.judge_version for one in calibrations_under(self._root))
-        return judging.version in self._calibrated
 
     def _look(self, judging: Judging, recorder: Recorder, environment: Mapping[str, str]) -> None:
         with judged(self._wire, recorder, environment):

@@ -26,7 +26,7 @@ from pytest_llm.collection import DRAW, Draw, cassette_folder, cassette_name, ha
 from pytest_llm.errors import CassetteMiss, JudgeUnfit, LlmError
 from pytest_llm.graders import Grade, Grader
 from pytest_llm.items import LONGEST_OUTPUT, OpenItem
-from pytest_llm.judges import JudgesAtWork
+from pytest_llm.judges import JudgesAtWork, KnownJudges
 from pytest_llm.options import settings_of
 from pytest_llm.prompts import Case
 from pytest_llm.recordings import Recordings
@@ -76,6 +76,8 @@ class CollectedTests:
     graders: dict[str, Grader] = field(default_factory=dict)
     recordings: Recordings | None = None
     wire: Wire | None = None
+    #: For a review, in which they decide nothing; and for grading anew, where each is looked at in its recordings.
+    known_judges: KnownJudges | None = None
     judges: JudgesAtWork | None = None
 
     def nodeid(self, cassette: str, sample: int) -> str:
@@ -113,7 +115,7 @@ class CollectedTests:
     def _opened(self, cassette: str, sample: int, kind: type[OpenItem] = OpenItem) -> OpenItem:
         """The item as it is while it runs, without running it. Raises NotGraded where it cannot be judged so."""
         item = self.items.get((cassette, sample))
-        if item is None or self.recordings is None or self.wire is None:
+        if item is None or self.recordings is None or self.wire is None or self.known_judges is None:
             file = test_file(cassette)
             known = file is not None and str(file) in self.problems
             raise NotGraded("the test cannot be collected" if known else "there is no such test now")
@@ -130,6 +132,7 @@ class CollectedTests:
             version=lambda: None,
             fixtures=list,
             prices=self.recordings.prices,
+            judges=self.known_judges,
         )
 
     def _judged(self, opened: OpenItem, respond: Callable[[], object]) -> Replayed:
@@ -211,6 +214,7 @@ def collect(files: Sequence[Path | str], mode: Literal["replay", "record"] = "re
         Recordings(found.config, settings),
         Wire(Clients(found.config, settings), settings.concurrency),
     )
+    tests.known_judges = KnownJudges(settings.root)
     wide = WideFixtures(tests.recordings, settings)
     tests.judges = JudgesAtWork(settings.root, tests.recordings, tests.wire, wide)
     folders: dict[Path, str] = {}

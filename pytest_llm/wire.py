@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -65,7 +66,15 @@ class Wire:
 
     def __init__(self, clients: Clients, concurrency: int) -> None:
         self.clients = clients
-        self.pool = Pool(concurrency)
+        self._pool = Pool(concurrency)
+        self._process = os.getpid()
+
+    @property
+    def pool(self) -> Pool:
+        """That of this process: a fork has none of the threads, and does not hear of what was in flight."""
+        if os.getpid() != self._process:
+            self._pool, self._process = Pool(self._pool.most), os.getpid()
+        return self._pool
 
     def reply(
         self,

@@ -44,8 +44,8 @@ def _clients_that_are_kept_are_closed(monkeypatch: pytest.MonkeyPatch) -> Iterat
 
     make, made = endpoint._client.__wrapped__, []
 
-    def kept(base_url, key):
-        made.append(make(base_url, key))
+    def kept(base_url, key, process):
+        made.append(make(base_url, key, process))
         return made[-1]
 
     monkeypatch.setattr(endpoint, "_client", functools.cache(kept))

@@ -23,11 +23,12 @@ class Endpoint:
     """A script that takes its time, and counts how many requests it has at once.
 
     `hold`: the first requests wait until so many are there, as they will be soon; after some seconds they go on.
+    `of`: which requests are counted at once, by their bodies, and held.
     """
 
-    def __init__(self, seconds=0.05, said=None, hold=4):
+    def __init__(self, seconds=0.05, said=None, hold=4, of=lambda body: True):
         self.seconds = seconds
-        self._hold = hold
+        self._hold, self._of = hold, of
         self.said = said or (lambda name, number: f"Hello, {name}!")
         self.now = self.peak = 0
         self.names = []
@@ -35,16 +36,18 @@ class Endpoint:
 
     def __call__(self, body, number):
         name = body["messages"][-1]["content"].split()[-1]
+        is_counted = self._of(body)
         with self._lock:
-            self.now += 1
-            self.peak = max(self.peak, self.now)
             self.names.append(name)
+            self.now += is_counted
+            self.peak = max(self.peak, self.now)
             self._lock.notify_all()
-            self._lock.wait_for(lambda: self.peak >= self._hold, timeout=3)
-            self._hold = 1
+            if is_counted:
+                self._lock.wait_for(lambda: self.peak >= self._hold, timeout=3)
+                self._hold = 1
         try:
             time.sleep(self.seconds)
             return self.said(name, number)
         finally:
             with self._lock:
-                self.now -= 1
+                self.now -= is_counted

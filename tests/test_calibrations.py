@@ -1,10 +1,11 @@
 """Calibrations: their files, and what is told of them."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
-from pytest_llm.calibrations import FOLDER, Calibration, calibrations_under
+from pytest_llm.calibrations import FOLDER, Calibration, calibrations_from
 from pytest_llm.errors import CalibrationError
 from pytest_llm.reports.calibration import calibration_lines
 from pytest_llm.results import GradeRecord, Result, Run
@@ -34,8 +35,17 @@ def run_of(*verdicts, judge=FOUND.judge_version):
 def test_a_calibration_is_read_as_it_was_written(tmp_path):
     (tmp_path / FOLDER).mkdir()
     (tmp_path / FOLDER / "polite.json").write_text(FOUND.text, encoding="utf-8")
-    assert calibrations_under(tmp_path) == [FOUND]
-    assert calibrations_under(tmp_path / "elsewhere") == []
+    assert calibrations_from(tmp_path, tmp_path) == [FOUND]
+
+
+def test_calibrations_are_found_beside_the_tests_and_above_them_as_far_as_the_root(tmp_path):
+    inner = tmp_path / "project" / "tests"
+    (inner / FOLDER).mkdir(parents=True)
+    for folder in (tmp_path, tmp_path / "project", tmp_path / "elsewhere"):
+        (folder / FOLDER).mkdir(parents=True)
+        (folder / FOLDER / "polite.json").write_text(replace(FOUND, judge=folder.name).text, encoding="utf-8")
+    found = calibrations_from(inner, tmp_path / "project")
+    assert [one.judge for one in found] == ["project"]
 
 
 @pytest.mark.parametrize(
@@ -61,7 +71,7 @@ def test_a_file_that_is_no_text_or_no_json_is_named(tmp_path, content):
     (tmp_path / FOLDER).mkdir()
     (tmp_path / FOLDER / "polite.json").write_bytes(content)
     with pytest.raises(CalibrationError, match="the calibration cannot be read") as problem:
-        calibrations_under(tmp_path)
+        calibrations_from(tmp_path, tmp_path)
     assert "llm_judges/polite.json" in str(problem.value)
 
 

@@ -117,11 +117,12 @@ def _is_address(text: str) -> bool:
 
 def client_for(endpoint: Endpoint, environment: Mapping[str, str] = os.environ) -> OpenAI:
     """A client of this endpoint, made once: building one costs as much CPU as forty replays."""
-    return _client(endpoint.base_url, endpoint.key(environment))
+    return _client(endpoint.base_url, endpoint.key(environment), os.getpid())
 
 
 @functools.cache  # never evicted: a client that is forgotten leaves its connections open
-def _client(base_url: str | None, key: str) -> OpenAI:
+def _client(base_url: str | None, key: str, process: int) -> OpenAI:  # noqa: ARG001 - its part is below
+    """`process`: a fork that used the connections of its parent would read the replies of its requests."""
     from openai import OpenAI
 
     return OpenAI(base_url=base_url, api_key=key, max_retries=0)

@@ -31,12 +31,6 @@ class Job:
     host: str
     work: Callable[[], None]
     _ended: threading.Event = field(default_factory=threading.Event)
-    is_cancelled: bool = False
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether there is nothing to wait for."""
-        return self._ended.is_set()
 
     def wait(self) -> None:
         """Until the job has ended, or was cancelled."""
@@ -52,7 +46,6 @@ class Job:
 
     def cancel(self) -> None:
         """It will not be run."""
-        self.is_cancelled = True
         self._ended.set()
 
 
@@ -102,6 +95,8 @@ class Pool:
                 thread = threading.Thread(target=self._serve, name=f"{NAME}-{len(self._threads) + 1}", daemon=True)
                 self._threads.append(thread)
                 thread.start()
+            else:
+                self._work.notify()  # those that wait may wait beside jobs whose host has no room
 
     def cancel(self, job: Job) -> bool:
         """Do not run a job; False where it runs already, and goes on."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pytest_llm.calibrations import FOLDER, Calibration, calibrations_under
+from pytest_llm.calibrations import FOLDER, Calibration, calibrations_from
 from pytest_llm.cassettes import Recorder, store
 from pytest_llm.cli.labels import read_labels
 from pytest_llm.cli.place import root, shown
@@ -54,7 +54,7 @@ def add_to(verbs: Any) -> None:
 def run_calibrate(chosen: argparse.Namespace) -> int:
     """Calibrate a judge, or say what is known of all. Raises CalibrationError, OptionError."""
     if chosen.judge is None:
-        found = calibrations_under(root())
+        found = calibrations_from(Path.cwd(), root())
         if not found:
             fix = {"compare": "pytest-llm calibrate FILE::JUDGE LABELS --record"}
             raise CalibrationError(f"no judge has been calibrated here: {FOLDER}/ has no file", fix=fix)

@@ -6,31 +6,26 @@ graders read a str or `Response.text`; structured ones read validated values, JS
 
 from pytest_llm.graders.answers import exact_match, f1
 from pytest_llm.graders.composition import all_of, any_of, at_least, not_, weighted
+from pytest_llm.graders.counts import length, word_count
 from pytest_llm.graders.grade import Grade, GradeState
 from pytest_llm.graders.grader import Grader, Told, grader
+from pytest_llm.graders.instructions import follows
 from pytest_llm.graders.judge import answer_relevance, closed_qa, factuality, judge
 from pytest_llm.graders.judging import Judging
 from pytest_llm.graders.leaks import no_prompt_leak, secret_free
 from pytest_llm.graders.numeric import number_close
 from pytest_llm.graders.pairwise import best_of, pairwise
 from pytest_llm.graders.passages import citation_valid, quotes_present
+from pytest_llm.graders.patterns import regex
 from pytest_llm.graders.personal import pii_free
 from pytest_llm.graders.refusal import refusal
 from pytest_llm.graders.reply import finish_reason, max_cost, max_latency, max_tokens
 from pytest_llm.graders.retrieval import hit, mrr, ndcg, precision_at_k, recall_at_k, retrieves_nothing
 from pytest_llm.graders.shares import context_relevance, groundedness, scored_judge
 from pytest_llm.graders.similar import similar
+from pytest_llm.graders.similarity import bleu, chrf, levenshtein, rouge
 from pytest_llm.graders.structured import equals_expected, fields_match, json_equals
-from pytest_llm.graders.text import (
-    contains,
-    contains_all,
-    contains_any,
-    equals,
-    one_of,
-    regex,
-    starts_with,
-    word_count,
-)
+from pytest_llm.graders.text import contains, contains_all, contains_any, ends_with, equals, one_of, starts_with
 from pytest_llm.graders.tools import no_tool_call, tool_call_f1, tool_calls
 from pytest_llm.graders.trajectory import trajectory
 
@@ -45,12 +40,15 @@ __all__ = [
     "any_of",
     "at_least",
     "best_of",
+    "bleu",
+    "chrf",
     "citation_valid",
     "closed_qa",
     "contains",
     "contains_all",
     "contains_any",
     "context_relevance",
+    "ends_with",
     "equals",
     "equals_expected",
     "exact_match",
@@ -58,11 +56,14 @@ __all__ = [
     "factuality",
     "fields_match",
     "finish_reason",
+    "follows",
     "grader",
     "groundedness",
     "hit",
     "json_equals",
     "judge",
+    "length",
+    "levenshtein",
     "max_cost",
     "max_latency",
     "max_tokens",
@@ -81,6 +82,7 @@ __all__ = [
     "refusal",
     "regex",
     "retrieves_nothing",
+    "rouge",
     "scored_judge",
     "secret_free",
     "similar",

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from pytest_llm.graders.judging import Judging
 
 LONGEST_REASON = 4000
+#: What definitions of scores lose by rounding: three of three words and three of five are an F1 of 0.7499999999999999.
+ROUNDING = 1e-12
 _RETURNS = "bool, a score of 0..1, Grade, or one of the first two with a reason: (score, reason)"
 
 Told: TypeAlias = bool | float | Grade | tuple[float, str]
@@ -136,7 +138,7 @@ class Grader:
         return replace(grade, name=self.name, reason=_inert(grade.reason))
 
     def _decides(self, score: float) -> bool | None:
-        return None if self.threshold is None else score >= self.threshold
+        return None if self.threshold is None else score >= self.threshold - ROUNDING
 
 
 @overload

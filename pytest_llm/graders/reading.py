@@ -60,9 +60,17 @@ def answers_of(case: Case | None) -> list[str]:
     """The right answers of a case, where `expected` is a text or a list of texts. Raises CannotRead."""
     expected = expected_of(case)
     answers = [expected] if isinstance(expected, str) else expected
-    if not isinstance(answers, (list, tuple)) or not answers or not all(isinstance(one, str) for one in answers):
+    if not isinstance(answers, (list, tuple)) or not all(isinstance(answer, str) for answer in answers):
         raise CannotRead(f"`expected` is to be a text or a list of texts, and is {kind_of(expected)}")
+    if not answers:
+        raise CannotRead("`expected` is an empty list, so there is nothing to compare with")
     return list(answers)
+
+
+def unlike(text: str, answers: list[str]) -> str:
+    """A reason: what was right, and what came."""
+    among = f" or one of {len(answers) - 1} more" if len(answers) > 1 else ""
+    return f"expected {quoted(answers[0])}{among}, got {quoted(text)}"
 
 
 def parsed(text: str) -> JSON:

@@ -6,14 +6,13 @@ reason says so.
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Callable, Iterable
 from itertools import combinations
 
 from pytest_llm.graders.grade import Grade
 from pytest_llm.graders.grader import Grader, Told
-from pytest_llm.graders.parameters import a_count, a_needle, a_text, refused, some
+from pytest_llm.graders.parameters import a_needle, a_text, some
 from pytest_llm.graders.reading import text_of
 from pytest_llm.prompts import Case
 from pytest_llm.schemas import quoted
@@ -121,50 +120,20 @@ def starts_with(text: str, *, casefold: bool = False) -> Grader:
     return _text_grader("starts_with", grade, ("text", needle), casefold=casefold)
 
 
-def regex(pattern: str | re.Pattern[str], *, flags: int = 0, fullmatch: bool = False) -> Grader:
-    """The pattern is found somewhere in the text, or, with `fullmatch`, describes all of it.
-
-    The pattern runs as it is: one that backtracks without end does so.
-    """
-    compiled = _compiled(pattern, flags)
-    look = compiled.fullmatch if fullmatch else compiled.search
+def ends_with(text: str, *, casefold: bool = False) -> Grader:
+    """The text ends with this, at its very last character."""
+    needle = a_needle("ends_with", "text", text)
+    fold = _folding(casefold)
 
     def grade(output: object, _case: Case | None) -> Told:
         found = text_of(output)
-        if look(found):
+        if fold(found).endswith(fold(needle)):
             return True
-        what = "all of it" if fullmatch else "it"
-        return False, f"{what} should match {quoted(compiled.pattern)}, got {quoted(found)}"
+        # The end is what matters, and a long text would be shown from its start.
+        end = found if len(found) <= LONGEST_START else f"…{found[-LONGEST_START:]}"
+        return False, f"expected it to end with {quoted(needle)}, got {quoted(end)}{only_in(_ends, found, needle)}"
 
-    if not fullmatch and _matches_all(compiled):
-        why = "matches every text, so it could not fail"
-        raise refused("regex", "pattern", compiled.pattern, why, 'regex("[0-9]+")')
-    # UNICODE is set in every compiled pattern of str.
-    options = (("flags", compiled.flags & ~re.UNICODE), ("fullmatch", fullmatch))
-    params = (("pattern", compiled.pattern), *((name, value) for name, value in options if value))
-    return Grader(name="regex", function=grade, params=params)
-
-
-def word_count(min: int | None = None, max: int | None = None) -> Grader:  # noqa: A002  # the words a user looks for
-    """The number of words, by blanks, is at least `min` and at most `max`."""
-    low = None if min is None else a_count("word_count", "min", min, least=0)
-    high = None if max is None else a_count("word_count", "max", max, least=0)
-    if high is None and not low:
-        raise refused("word_count", "min", min, "without max could not fail", "word_count(min=1, max=100)")
-    if low is not None and high is not None and low > high:
-        why = f"is above max={high}, so it could not pass"
-        raise refused("word_count", "min", min, why, f"word_count({high}, {low})")
-
-    def grade(output: object, _case: Case | None) -> Told:
-        count = len(text_of(output).split())
-        if low is not None and count < low:
-            return False, f"expected at least {low} words, got {count}"
-        if high is not None and count > high:
-            return False, f"expected at most {high} words, got {count}"
-        return True
-
-    params = tuple((name, value) for name, value in (("min", low), ("max", high)) if value is not None)
-    return Grader(name="word_count", function=grade, params=params)
+    return _text_grader("ends_with", grade, ("text", needle), casefold=casefold)
 
 
 def same_text(text: str, wanted: str, *, casefold: bool = False, strip: bool = True) -> tuple[bool, str]:
@@ -209,6 +178,10 @@ def _begins(text: str, wanted: str) -> bool:
     return bool(wanted) and text.startswith(wanted)
 
 
+def _ends(text: str, wanted: str) -> bool:
+    return bool(wanted) and text.endswith(wanted)
+
+
 def _first_difference(text: str, wanted: str) -> int:
     """Where two texts begin to differ; 0 where that is too far to look for."""
     pairs = zip(text[:LONGEST_HINTED], wanted[:LONGEST_HINTED], strict=False)
@@ -236,21 +209,3 @@ def _text_grader(
 ) -> Grader:
     changed = (("casefold", True),) * casefold + (("strip", False),) * (not strip)
     return Grader(name=name, function=function, params=(param, *changed))
-
-
-def _compiled(pattern: object, flags: int) -> re.Pattern[str]:
-    try:
-        compiled = re.compile(pattern, flags)  # type: ignore[call-overload]  # whatever it is: what it is no use for, it says
-    except (re.error, TypeError, ValueError, OverflowError, RecursionError) as problem:
-        raise refused("regex", "pattern", pattern, f"is no pattern ({problem})", 'regex(r"[0-9]+")') from None
-    if not isinstance(compiled.pattern, str):
-        raise refused("regex", "pattern", pattern, "is a pattern of bytes", 'regex(r"[0-9]+")')
-    return compiled  # type: ignore[no-any-return]  # a pattern of str, as was just found
-
-
-_ASSERTS = re.compile(r"[\^$]|\\[bBAZ1-9]|\(\?(?:[=!<(]|P=)")
-
-
-def _matches_all(pattern: re.Pattern[str]) -> bool:
-    """Whether a search for it always succeeds: what matches "" and asserts nothing does so at the start of any text."""
-    return bool(pattern.match("")) and not _ASSERTS.search(pattern.pattern)

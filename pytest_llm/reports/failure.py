@@ -27,16 +27,12 @@ def failure_text(grades: Sequence[GradeRecord], response: Response | None, place
     ungraded = [grade for grade in grades if grade.required and grade.is_ungraded]
     if not failed and not ungraded:
         return ""
-    blocks = [f"{_named(grade)}: {grade.reason}" for grade in failed]
-    blocks += [f"UNGRADED  {_named(grade)}: {grade.reason}" for grade in ungraded]
+    blocks = [f"{grade.title}: {grade.reason}" for grade in failed]
+    blocks += [f"UNGRADED  {grade.title}: {grade.reason}" for grade in ungraded]
     if response is not None:
         blocks.append(_conversation(response))
     blocks.append(_commands(place) if failed else _recording(place) + MEND_GRADER)
     return visible("\n\n".join(blocks))
-
-
-def _named(grade: GradeRecord) -> str:
-    return f"{grade.name} (uncalibrated judge)" if grade.is_uncalibrated else grade.name
 
 
 def _conversation(response: Response) -> str:

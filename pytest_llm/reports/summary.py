@@ -51,18 +51,14 @@ def _fixture(one: FixtureCalls) -> str:
 
 def _judges(results: Sequence[Result]) -> list[str]:
     """What judges took, and of which of them nobody knows how often they are right."""
-    judged = [(one, grade) for one in results for grade in one.grades if grade.judge]
-    if not judged:
-        return []
     tokens = [one.judge_usage["total_tokens"] for one in results if "total_tokens" in one.judge_usage]
     costs = [one.judge_cost_usd for one in results if one.judge_cost_usd is not None]
-    parts = [f"{len(judged)} grade{'' if len(judged) == 1 else 's'} by judges"]
-    parts += [f"{compact(sum(tokens))} tokens"] if tokens else []
+    parts = [f"{compact(sum(tokens))} tokens"] if tokens else []
     parts += [f"${sum(costs):.4f}"] if costs else []
-    uncalibrated = list(dict.fromkeys(grade.name for _, grade in judged if grade.is_uncalibrated))
-    lines = ["   ".join(parts)]
-    if uncalibrated:
-        lines.append(f"  uncalibrated: {', '.join(uncalibrated)}; nobody knows how often they are right")
+    lines = ["   ".join(["judges", *parts])] if parts else []
+    grades = [grade for one in results for grade in one.grades]
+    if uncalibrated := list(dict.fromkeys(grade.name for grade in grades if grade.is_uncalibrated)):
+        lines.append(f"uncalibrated: {', '.join(uncalibrated)}; nobody knows how often they are right")
         lines.append("  compare     pytest-llm calibrate FILE::JUDGE LABELS")
     return [visible(line) for line in lines]
 

@@ -47,6 +47,11 @@ class GradeRecord:
         """Whether it has a judge in it of which nobody knows how often it is right."""
         return bool(self.judge) and not self.calibrated
 
+    @property
+    def title(self) -> str:
+        """The name, and what is to be known of it."""
+        return f"{self.name} (uncalibrated judge)" if self.is_uncalibrated else self.name
+
 
 def outcome_of(grades: Iterable[GradeRecord], *, body_failed: bool) -> Outcome:
     """An item's outcome: it passes if its body and every required grade pass."""

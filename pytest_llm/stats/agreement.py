@@ -62,7 +62,7 @@ class Agreement:
         """The 95 % interval of kappa: Wilson's of the share of agreement, the chance of it taken as observed.
 
         Used instead of the asymptotic one (Fleiss, Cohen, Everitt 1969), which is empty where both always agree, and
-        holds the truth in as few as 55 % of samples of 20 (benchmarks/simulation.md).
+        holds the truth too seldom in small samples (benchmarks/calibration.md).
         """
         bounds = wilson(self.pass_pass + self.fail_fail, self.total)
         found = [None if bounds is None else self._beyond_chance(bound) for bound in bounds or (0.0, 0.0)]

@@ -196,14 +196,29 @@ def test_who_asks_beside_the_pool_is_within_the_same_bound(pool):
     assert host.peak == 4
 
 
+def test_no_job_begins_in_the_place_of_who_asks_beside_the_pool():
+    pool, begun = Pool(1), threading.Event()
+    job = Job(HOST, begun.set)
+    with pool.turn(HOST) as turn:
+        pool.submit(job)
+        assert not begun.wait(0.1)
+        turn.outcome = "replied"
+    job.wait()
+    assert begun.is_set()
+    pool.close(5)
+
+
 def test_a_host_that_is_slowed_down_holds_no_other_up(pool):
     slow, quick = Host(pool, "http://slow.invalid"), Host(pool, "http://quick.invalid")
     with pool.turn(slow.name) as turn:
         turn.outcome, turn.retry_after = "refused", 30.0
-    jobs = [slow.job(number) for number in range(4)] + [quick.job(number) for number in range(4)]
+    for number in range(4):
+        pool.submit(slow.job(number))
+        time.sleep(0.05)  # so that all threads but one have looked, and wait
+    jobs = [quick.job(number) for number in range(4)]
     for job in jobs:
         pool.submit(job)
-    for job in jobs[4:]:
+    for job in jobs:
         job.wait()
     assert len(quick.order) == 4
     assert slow.order == []
@@ -250,15 +265,19 @@ def test_a_job_is_cancelled_before_it_begins_and_not_after(pool):
     pool.submit(running)
     begun.wait(5)
     pool.pause()
-    waiting = Host(pool).job(1)
+    host = Host(pool)
+    waiting = host.job(1)
     pool.submit(waiting)
     assert pool.cancel(waiting)
-    assert waiting.is_cancelled
     waiting.wait()
     assert not pool.cancel(running)
     go_on.set()
     running.wait()
-    assert running.has_ended
+    pool.resume()
+    last = host.job(2)
+    pool.submit(last)
+    last.wait()
+    assert host.order == [2]
 
 
 def test_a_pool_that_is_closed_runs_nothing_and_leaves_nobody_waiting():
@@ -496,8 +515,9 @@ def test_a_task_that_had_a_place_waits_a_pause_too(monkeypatch):
 
 def test_going_on_without_a_pause_changes_nothing(pool):
     pool.resume()
-    job = Host(pool).job(1, seconds=0.3)  # longer than anybody waits without looking
+    host = Host(pool)
+    job = host.job(1, seconds=0.3)  # longer than anybody waits without looking
     pool.submit(job)
     job.wait()
-    assert job.has_ended
+    assert (host.order, host.now) == ([1], 0)
     assert pool.breaker(HOST) is pool.breaker(HOST)

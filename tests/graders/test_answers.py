@@ -1,5 +1,8 @@
 """Short answers, by the definitions of SQuAD 2.0."""
 
+import json
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,6 +12,8 @@ from pytest_llm.errors import GraderError
 from pytest_llm.graders import exact_match, f1
 from pytest_llm.graders.answers import normalized, token_f1
 from pytest_llm.prompts import Case
+
+OFFICIAL = json.loads(Path(__file__).with_name("squad_scores.json").read_text(encoding="utf-8"))["scores"]
 
 
 def case(expected):
@@ -41,6 +46,19 @@ def test_the_official_definitions_are_met(answer, gold, exact, score):
     assert exact_match()(answer, case(gold)).passed is bool(exact)
     assert f1()(answer, case(gold)).score == pytest.approx(score, abs=1e-12)
     assert f1()(Response(text=answer), case([gold])).state == "scored"
+
+
+def test_scores_are_those_of_the_official_script_to_the_last_digit():
+    """400 random questions, some without an answer, as the script itself scored them."""
+    for prediction, answers, exact, score in OFFICIAL:
+        assert exact_match()(prediction, case(answers)).passed is bool(exact), prediction
+        assert f1()(prediction, case(answers)).score == score, prediction
+
+
+def test_a_share_that_the_script_rounds_down_still_meets_its_threshold():
+    """Three words, all of them right, of five: F1 is 3/4, which the script's arithmetic makes 0.7499999999999999."""
+    assert f1(threshold=0.75)("b c d", case("b c d e f")).state == "passed"
+    assert f1(threshold=0.76)("b c d", case("b c d e f")).state == "failed"
 
 
 def test_the_best_of_several_answers_counts():

@@ -44,6 +44,12 @@ def asked(project):
 
 NAMES = [f"c{number:02}" for number in range(24)]
 
+
+def goes_on(body):
+    """Whether a request is a later one of a conversation."""
+    return len(body["messages"]) > 1
+
+
 # -- at once, and bounded ---------------------------------------------------------------------------------------
 
 
@@ -114,7 +120,7 @@ def test_a_dialogue_is_asked_turn_by_turn_and_its_cases_at_once(ahead):
         'messages=[{"role": "user", "content": "Greet {{ name }}"}, {"role": "assistant"},'
         ' {"role": "user", "content": "Once more {{ name }}"}]',
     )
-    live(ahead.begin(text)).assert_outcomes(passed=24)
+    live(ahead.begin(text, of=goes_on)).assert_outcomes(passed=24)
     assert ahead.endpoint.peak == 4
     assert asked(ahead) == sorted(NAMES * 2)
 
@@ -191,6 +197,23 @@ def address():
     live(ahead.begin(TEST + fixture)).assert_outcomes(passed=24)
     assert asked(ahead) == []
     assert (sorted(other.names), other.peak) == (NAMES, 4)
+
+
+def test_a_test_whose_session_fixture_is_not_set_up_yet_is_not_asked_for(ahead, serve):
+    other = Endpoint()
+    address = serve(other).url
+    fixture = f"""
+@pytest.fixture(scope="session")
+def address():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OPENAI_BASE_URL", {address!r})
+        yield
+"""
+    ahead.begin(TEST.replace("range(24)", "range(8)"))
+    later = TEST.replace("Greet", "Meet").replace("(llm_response)", "(address, llm_response)")
+    ahead.write("test_later.py", later.replace("range(24)", "range(8)") + fixture)
+    live(ahead).assert_outcomes(passed=16)
+    assert (asked(ahead), sorted(other.names)) == (NAMES[:8], NAMES[:8])
 
 
 def test_an_address_of_one_module_is_not_asked_what_another_module_asks(ahead, serve):
@@ -402,6 +425,90 @@ def test_a_run_again_of_an_item_asks_again(ahead):
     assert asked(ahead) == sorted(NAMES * 2)
 
 
+def test_a_test_that_freezes_time_stops_no_clock_of_what_is_asked_ahead(ahead):
+    """By freezegun, for the whole of each body: the requests that are in flight meanwhile took what they took."""
+    text = TEST.replace(
+        "    pass",
+        """    import datetime, freezegun, time
+    sleep = time.sleep
+    with freezegun.freeze_time("2001-01-01"):
+        frozen, _ = time.monotonic(), sleep(0.1)
+        assert (frozen, datetime.date.today().year) == (time.monotonic(), 2001)""",
+    )
+    ahead.begin(text, seconds=0.2, hold=2)
+    ahead.record("--llm-concurrency=2").assert_outcomes(passed=24)
+    assert (asked(ahead), ahead.endpoint.peak) == (NAMES, 2)
+    told = [re.search(r"latency_ms: (\d+)", one) for one in ahead.cassettes().values()]
+    assert len(told) == 24
+    assert all(one and 190 <= int(one[1]) < 60_000 for one in told)
+
+
+FORKING = """
+import json, os, pytest
+from _pytest.runner import runtestprotocol
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "forked: in a process of its own")
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item, nextitem):
+    if not ALL and item.get_closest_marker("forked") is None:
+        return None
+    hook, config = item.ihook, item.config
+    hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    reader, writer = os.pipe()
+    if not os.fork():
+        reports = runtestprotocol(item, log=False, nextitem=nextitem)
+        told = [hook.pytest_report_to_serializable(config=config, report=one) for one in reports]
+        with open(writer, "w") as file:
+            json.dump(told, file)
+        os._exit(0)
+    os.close(writer)
+    with open(reader) as file:
+        for one in json.load(file):
+            hook.pytest_runtest_logreport(report=hook.pytest_report_from_serializable(config=config, data=one))
+    os.wait()
+    hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+    return True
+"""
+"""What pytest-forked does, whose --forked runs no test of pytest 9.2: it cannot send its reports."""
+forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+
+
+@forks
+def test_an_item_that_runs_in_a_fork_asks_by_itself(ahead):
+    """A fork has none of the threads; what one asked for items to come would die with it."""
+    ahead.write("conftest.py", FORKING.replace("ALL", "True"))
+    ahead.begin(TEST.replace("range(24)", "range(4)"), hold=1)
+    ahead.record("--llm-concurrency=4").assert_outcomes(passed=4)
+    assert (ahead.endpoint.names, ahead.endpoint.peak) == (NAMES[:4], 1)
+    ahead.run().assert_outcomes(passed=4)
+    assert asked(ahead) == NAMES[:4]
+
+
+@forks
+def test_a_fork_beside_requests_in_flight_waits_for_none_of_them(ahead):
+    """Their replies come to its parent alone: to it, they would be in flight for ever."""
+    ahead.write("conftest.py", FORKING.replace("ALL", "False"))
+    forked = """
+@pytest.mark.forked
+@pytest.mark.llm(prompt.replace(temperature=1), cases=CASES[:2], graders=[contains("Hello")])
+def test_forked(llm_response):
+    pass
+"""
+    later = (
+        forked.replace("temperature=1", "temperature=0.5")
+        .replace("@pytest.mark.forked", "")
+        .replace("forked", "later")
+        .replace("[:2]", "")
+    )
+    ahead.begin(TEST.replace("range(24)", "range(8)").replace("cases=CASES", "cases=CASES[:1]") + forked + later)
+    ahead.endpoint.seconds = 0.4
+    ahead.record("--llm-concurrency=4").assert_outcomes(passed=11)
+    assert asked(ahead) == sorted([*NAMES[:1], *NAMES[:2], *NAMES[:8]])  # a test that is marked so asks once, too
+    ahead.run().assert_outcomes(passed=11)
+
+
 def test_nothing_is_begun_while_somebody_looks_at_a_test(ahead):
     ahead.write(
         "looking.py",
@@ -471,6 +578,60 @@ def test_a_dead_endpoint_is_given_up_after_a_few_calls(ahead):
     assert result.parseoutcomes() == {"errors": 60}
     told = result.stdout.str()
     assert told.count("\nnot asked: 5 calls in a row failed in the same way") >= 60 - 5 * 4
+
+
+def test_a_server_that_a_fixture_of_each_test_starts_may_be_away_before(ahead):
+    """What could not be reached ahead says nothing of a test whose own fixture makes the endpoint answer."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    ahead.write(
+        "answering.py",
+        """
+import http.server, json
+
+class Answering(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        name = json.loads(self.rfile.read(int(self.headers["content-length"])))["messages"][-1]["content"].split()[-1]
+        message = {"role": "assistant", "content": f"Hello, {name}!"}
+        body = json.dumps({"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}).encode()
+        with open("asked.txt", "a") as file:
+            file.write(f"{name} ")
+        self.send_response(200)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *arguments):
+        pass
+""",
+    )
+    fixture = f"""
+@pytest.fixture(autouse=True)
+def server(llm_case, waited=[]):
+    import http.server, threading, time
+    from answering import Answering
+    if "local" not in llm_case.tags:
+        yield
+        return
+    if not waited:
+        waited.append(time.sleep(2))  # all tries of what is asked ahead have failed
+    with http.server.ThreadingHTTPServer(("127.0.0.1", {port}), Answering) as server:
+        threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
+        yield
+        server.shutdown()
+
+LOCAL = [{{**case, "tags": ["local"]}} for case in CASES]
+
+@pytest.mark.llm(prompt.replace(base_url="http://127.0.0.1:{port}/v1"), cases=LOCAL, graders=[contains("Hello")])
+def test_local(llm_response):
+    pass
+"""
+    ahead.begin(TEST.replace("range(24)", "range(8)") + fixture)
+    ahead.record("--llm-concurrency=4").assert_outcomes(passed=16)
+    assert (ahead.path / "asked.txt").read_text().split() == NAMES[:8]
+    assert asked(ahead) == NAMES[:8]
 
 
 def test_a_moment_without_the_endpoint_is_not_the_end(ahead):
@@ -547,7 +708,7 @@ def test_a_whole_chain_of_corrections_is_asked_ahead(ahead, call):
     def said(name, number):
         return "no JSON" if seen.setdefault(name, number) == number and name in NAMES else '{"ok": true}'
 
-    ahead.begin(CORRECTED.replace("CALL", call), said=said)
+    ahead.begin(CORRECTED.replace("CALL", call), said=said, of=goes_on)
     ahead.record("--llm-concurrency=4").assert_outcomes(passed=24)
     assert ahead.endpoint.peak == 4
     assert len(asked(ahead)) == 48
@@ -560,7 +721,7 @@ def test_arms_are_compared_ahead(ahead):
     text = CORRECTED.replace(
         "llm_retry(CALL).require()", 'llm_retry.compare(arms=("resample", "errors"))["errors"].require()'
     )
-    ahead.begin(text, said=lambda name, number: "no JSON" if name in NAMES else '{"ok": true}')
+    ahead.begin(text, said=lambda name, number: "no JSON" if name in NAMES else '{"ok": true}', of=goes_on)
     ahead.record("--llm-concurrency=4").assert_outcomes(passed=24)
     assert ahead.endpoint.peak == 4
     once = len(asked(ahead))
@@ -588,7 +749,7 @@ def test_what_a_test_says_only_when_it_runs_is_not_guessed(ahead):
     ahead.begin(text, said=said)
     live(ahead).assert_outcomes(passed=24)
     assert len(asked(ahead)) == 48
-    assert ahead.endpoint.peak <= 4
+    assert ahead.endpoint.peak == 4  # of the first replies, which are the same whatever it says
 
 
 def test_a_chain_that_a_loop_repeats_is_not_guessed(ahead):

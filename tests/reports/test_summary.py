@@ -384,11 +384,11 @@ def test_what_judges_took_is_told_apart_and_which_of_them_nobody_has_compared():
         judged("c", name="right", calibrated=True),
     ]
     assert told(*run).splitlines()[2:] == [
-        "3 grades by judges   1.2k tokens   $0.0100",
-        "  uncalibrated: polite, kind; nobody knows how often they are right",
+        "judges   1.2k tokens   $0.0100",
+        "uncalibrated: polite, kind; nobody knows how often they are right",
         "  compare     pytest-llm calibrate FILE::JUDGE LABELS",
     ]
 
 
 def test_a_judge_that_was_compared_is_not_named():
-    assert told(judged("a", calibrated=True)).splitlines()[2:] == ["1 grade by judges"]
+    assert told(judged("a", calibrated=True, judge_usage={"total_tokens": 5})).splitlines()[2:] == ["judges   5 tokens"]

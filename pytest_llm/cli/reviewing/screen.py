@@ -142,11 +142,11 @@ def _grades(one: Reviewed, console: Console) -> list[Text]:
     if one.verdict == "new":
         failed = [grade for grade in one.now.grades if grade.passed is False or grade.is_ungraded]
         changes = [GradeChange(name=grade.name, before=None, now=grade) for grade in failed]
-    lines, width = [], max((len(change.name) for change in changes), default=0)
+    lines, width = [], max((len(change.title) for change in changes), default=0)
     for change in changes:
         was = "" if change.before is None else f"{_grade(change.before)} → "
         now = change.now
-        line = f"     {visible(change.name):<{width}}   {was}{'' if now is None else _grade(now)}"
+        line = f"     {visible(change.title):<{width}}   {was}{'' if now is None else _grade(now)}"
         if now is not None and now.reason:
             line += f"   {one_line(now.reason, max(console.width - len(line) - 3, 40))}"
         lines.append(Text(line, style=_COLOURS.get(one.verdict, "")))

@@ -65,6 +65,11 @@ class GradeChange:
     before: GradeRecord | None
     now: GradeRecord | None
 
+    @property
+    def title(self) -> str:
+        """The name, and what is to be known of it."""
+        return self.name if self.now is None else self.now.title
+
 
 def grade_changes(before: Judgement, now: Judgement) -> list[GradeChange]:
     """The grades that are known on both sides and differ, by their names."""
