@@ -32,7 +32,7 @@ STREET = [
     {"prompts"},
     {"calls"},
     {"schemas"},
-    {"settings", "git", "stats"},
+    {"settings", "git", "stats", "key_shapes"},
     {"errors"},
 ]
 """From the top down: a room imports from lower lines only."""

@@ -13,11 +13,14 @@ from pytest_llm.graders.instructions import follows
 from pytest_llm.graders.json_documents import contains_json, json_schema, valid_json
 from pytest_llm.graders.judge import answer_relevance, closed_qa, factuality, judge
 from pytest_llm.graders.judging import Judging
+from pytest_llm.graders.leaks import no_prompt_leak, secret_free
 from pytest_llm.graders.numeric import number_close
 from pytest_llm.graders.pairwise import best_of, pairwise
 from pytest_llm.graders.passages import citation_valid, quotes_present
 from pytest_llm.graders.patterns import regex
 from pytest_llm.graders.python import valid_python
+from pytest_llm.graders.personal import pii_free
+from pytest_llm.graders.refusal import refusal
 from pytest_llm.graders.reply import finish_reason, max_cost, max_latency, max_tokens
 from pytest_llm.graders.retrieval import hit, mrr, ndcg, precision_at_k, recall_at_k, retrieves_nothing
 from pytest_llm.graders.shares import context_relevance, groundedness, scored_judge
@@ -73,18 +76,22 @@ __all__ = [
     "max_tokens",
     "mrr",
     "ndcg",
+    "no_prompt_leak",
     "no_tool_call",
     "not_",
     "number_close",
     "one_of",
     "pairwise",
+    "pii_free",
     "precision_at_k",
     "quotes_present",
     "recall_at_k",
+    "refusal",
     "regex",
     "retrieves_nothing",
     "rouge",
     "scored_judge",
+    "secret_free",
     "similar",
     "starts_with",
     "tool_call_f1",
