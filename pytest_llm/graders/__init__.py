@@ -18,8 +18,8 @@ from pytest_llm.graders.numeric import number_close
 from pytest_llm.graders.pairwise import best_of, pairwise
 from pytest_llm.graders.passages import citation_valid, quotes_present
 from pytest_llm.graders.patterns import regex
-from pytest_llm.graders.python import valid_python
 from pytest_llm.graders.personal import pii_free
+from pytest_llm.graders.python import valid_python
 from pytest_llm.graders.refusal import refusal
 from pytest_llm.graders.reply import finish_reason, max_cost, max_latency, max_tokens
 from pytest_llm.graders.retrieval import hit, mrr, ndcg, precision_at_k, recall_at_k, retrieves_nothing
