@@ -13,13 +13,13 @@ import pytest
 from pytest_llm.baselines import BaselineFiles
 from pytest_llm.errors import LlmError
 from pytest_llm.heard import AT_HAND, Heard
-from pytest_llm.judging import gate_report, verdicts_of
 from pytest_llm.options import settings_of
 from pytest_llm.orphans import beside_used
 from pytest_llm.reports import summary_lines, verdict_text
 from pytest_llm.results import CONFIRMATIONS, FixtureCalls, Result, Run, SuiteRecord, Verdict, head_line, json_report
 from pytest_llm.scope import COLLECTED, WORKER_OUTPUT, Collected, scope_of
 from pytest_llm.settings import LAST_RUN
+from pytest_llm.verdicts import gate_report, verdicts_of
 
 if TYPE_CHECKING:
     from pytest_llm.progress import ProgressLine

@@ -18,7 +18,7 @@ from pytest_llm.calibrations import calibrations_from
 from pytest_llm.cassettes import Recorder
 from pytest_llm.errors import JudgeUnfit
 from pytest_llm.graders import Judging
-from pytest_llm.graders.judging import unfit
+from pytest_llm.graders.judges.judging import unfit
 from pytest_llm.recordings import Recordings
 from pytest_llm.wide_fixtures import WideFixtures
 from pytest_llm.wire import Wire, judged

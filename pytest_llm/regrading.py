@@ -23,22 +23,31 @@ from pytest_llm.calls import Request
 from pytest_llm.cassettes import Exchange, StoredReply
 from pytest_llm.clients import Clients
 from pytest_llm.collection import DRAW, Draw, cassette_folder, cassette_name, has_empty_body, is_our_fixture
-from pytest_llm.errors import CassetteMiss, LlmError
-from pytest_llm.graders import Grader
-from pytest_llm.items import OpenItem
-from pytest_llm.judges import KnownJudges
+from pytest_llm.errors import CassetteMiss, JudgeUnfit, LlmError
+from pytest_llm.graders import Grade, Grader
+from pytest_llm.items import LONGEST_OUTPUT, OpenItem
+from pytest_llm.judges import JudgesAtWork, KnownJudges
 from pytest_llm.options import settings_of
+from pytest_llm.prompts import Case
 from pytest_llm.recordings import Recordings
 from pytest_llm.results import GradeRecord, Outcome
 from pytest_llm.settings import Limits
+from pytest_llm.wide_fixtures import WideFixtures
 from pytest_llm.wire import Wire, stored_reply
 
 if TYPE_CHECKING:
     from pytest_llm.calls.transport import Reply
 
 
+ASK = "pytest --llm-record"
+
+
 class NotGraded(Exception):
     """Why a grade is not known."""
+
+
+class NotRun(NotGraded):
+    """Why only a run of the test could tell; nothing is wrong with it or its recordings."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +59,8 @@ class Replayed:
     grades: tuple[GradeRecord, ...]
     #: Those that were used of what is recorded, in the order in which the prompt asks.
     exchanges: tuple[Exchange, ...] = ()
+    #: What was graded, as a result holds it.
+    output: str | None = None
 
 
 @dataclass(slots=True)
@@ -65,7 +76,9 @@ class CollectedTests:
     graders: dict[str, Grader] = field(default_factory=dict)
     recordings: Recordings | None = None
     wire: Wire | None = None
+    #: For a review, in which they decide nothing; and for grading anew, where each is looked at in its recordings.
     known_judges: KnownJudges | None = None
+    judges: JudgesAtWork | None = None
 
     def nodeid(self, cassette: str, sample: int) -> str:
         """The id of the test, as pytest has it; "" where there is none."""
@@ -89,7 +102,17 @@ class CollectedTests:
 
         return self._judged(opened, lambda: opened.respond(send))
 
-    def _opened(self, cassette: str, sample: int) -> OpenItem:
+    def graded_anew(self, cassette: str, sample: int) -> Replayed:
+        """As `replayed`; where a judge has to be asked, or is unfit, only its grade is not given. Raises NotGraded."""
+        item = self.items.get((cassette, sample))
+        if item is not None and item.get_closest_marker("skip") is not None:
+            raise NotRun("the test is skipped")
+        opened = self._opened(cassette, sample, _Regraded)
+        if self.judges is not None:
+            opened.judges = self.judges
+        return self._judged(opened, opened.respond)
+
+    def _opened(self, cassette: str, sample: int, kind: type[OpenItem] = OpenItem) -> OpenItem:
         """The item as it is while it runs, without running it. Raises NotGraded where it cannot be judged so."""
         item = self.items.get((cassette, sample))
         if item is None or self.recordings is None or self.wire is None or self.known_judges is None:
@@ -98,10 +121,10 @@ class CollectedTests:
             raise NotGraded("the test cannot be collected" if known else "there is no such test now")
         draw: Draw = item.stash[DRAW]
         if draw.prompt is None or "llm_response" not in item.fixturenames:
-            raise NotGraded("the test asks by itself, and is not run")
+            raise NotRun("the test asks by itself, and is not run")
         if not is_our_fixture(item, "llm_response"):
-            raise NotGraded("the project has a fixture llm_response of its own")
-        return OpenItem(
+            raise NotRun("the project has a fixture llm_response of its own")
+        return kind(
             item,
             draw,
             self.recordings.of_item(item, draw),
@@ -136,7 +159,27 @@ class CollectedTests:
             outcome=opened.outcome if decides else None,
             grades=tuple(opened.grades),
             exchanges=tuple(opened.recorder.exchanges),
+            output=None if opened.response is None else opened.response.text[:LONGEST_OUTPUT],
         )
+
+
+class _Regraded(OpenItem):
+    """An item of which a grade is ungraded, and not the item, where a judge would have to be asked, or is unfit."""
+
+    __slots__ = ()
+
+    def reach(self) -> None:
+        """Nothing was asked ahead; a judge is looked at when it is about to grade."""
+
+    def _asked(self, judge: Grader, output: Any, case: Case | None) -> Grade:
+        try:
+            return super()._asked(judge, output, case)
+        except CassetteMiss as miss:
+            if miss.kind == "blocked":
+                raise
+            return Grade(name=judge.name, reason=f"{str(miss).partition(chr(10))[0]}\n  ask it      {ASK}")
+        except JudgeUnfit as problem:
+            return Grade(name=judge.name, reason=str(problem))
 
 
 def test_file(cassette: str) -> Path | None:
@@ -146,8 +189,10 @@ def test_file(cassette: str) -> Path | None:
     return file if file != path and path.parents[2].name == "cassettes" and file.is_file() else None
 
 
-def collect(files: Sequence[Path], mode: Literal["replay", "record"] = "replay") -> CollectedTests:
+def collect(files: Sequence[Path | str], mode: Literal["replay", "record"] = "replay") -> CollectedTests:
     """The marked tests in these files, as pytest collects them; nothing is printed, and no test runs.
+
+    Without files, those that pytest would collect here.
 
     With the mode "record", their recordings can be written to.
     """
@@ -161,7 +206,7 @@ def collect(files: Sequence[Path], mode: Literal["replay", "record"] = "replay")
     tests = CollectedTests(problems=found.problems, graders=found.graders)
     if found.config is None or code in (pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.INTERNAL_ERROR):
         reason = _reason(told.getvalue())
-        tests.problems.update({os.path.realpath(file): reason for file in files})
+        tests.problems.update({os.path.realpath(file): reason for file in files or [Path.cwd()]})
     if found.config is None:
         return tests
     settings = replace(settings_of(found.config), mode=mode, dry_run=False, budget=Limits())  # whatever addopts say
@@ -170,6 +215,8 @@ def collect(files: Sequence[Path], mode: Literal["replay", "record"] = "replay")
         Wire(Clients(found.config, settings), settings.concurrency),
     )
     tests.known_judges = KnownJudges(settings.root)
+    wide = WideFixtures(tests.recordings, settings)
+    tests.judges = JudgesAtWork(settings.root, tests.recordings, tests.wire, wide)
     folders: dict[Path, str] = {}
     for item in found.items:
         if (draw := item.stash.get(DRAW, None)) is not None:
@@ -240,7 +287,7 @@ def closed_network() -> Iterator[list[str]]:
             # With its twin (an event loop's socket, on Windows) or with a path, a socket stays on this machine.
             if what == "a connection" and (_is_pair() or not isinstance(arguments[1], tuple)):
                 return original(*arguments, **named)
-            stopped.append(f"{what} was asked for, and a review uses no network")
+            stopped.append(f"{what} was asked for, and grading again uses no network")
             raise CassetteMiss(stopped[-1], kind="blocked")
 
         return guard

@@ -20,7 +20,7 @@ STREET = [
     {"controller", "session"},
     {"ahead", "progress"},
     {"declared", "judges"},
-    {"retrying", "forecast", "wide_fixtures", "scope", "orphans", "gating", "judging", "heard"},
+    {"retrying", "forecast", "wide_fixtures", "scope", "orphans", "gating", "verdicts", "heard"},
     {"items", "recordings", "baselines"},
     {"wire"},
     {"clients"},
@@ -32,7 +32,7 @@ STREET = [
     {"prompts"},
     {"calls"},
     {"schemas"},
-    {"settings", "git", "stats"},
+    {"settings", "git", "stats", "key_shapes"},
     {"errors"},
 ]
 """From the top down: a room imports from lower lines only."""
@@ -57,7 +57,7 @@ TOP_LEVEL = {
     "scope",
     "gating",
     "retrying",
-    "judging",
+    "verdicts",
     "items",
     "recordings",
     "regrading",

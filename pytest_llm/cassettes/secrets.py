@@ -12,6 +12,7 @@ from urllib.parse import quote, quote_plus
 
 from pytest_llm.cassettes.identity import RequestRecord
 from pytest_llm.errors import SecretInRequest
+from pytest_llm.key_shapes import KEY_BEGINNINGS, KEY_SHAPES
 from pytest_llm.schemas import JSON
 
 _CACHE_HEADERS = ("cf-aig-cache-status", "helicone-cache", "x-portkey-cache-status")
@@ -25,35 +26,13 @@ _VARIABLE = re.compile(r"(?:KEY|TOKEN|SECRET)\Z", re.IGNORECASE)
 # A value such as "development-key" or "pytest-llm-replay" is words, and would match in ordinary text.
 # Letters in both cases are words only where capitals begin them: a random value may happen to have no digit.
 _WORDS = re.compile(r"(?:[a-z]+(?:[-_. ][a-z]+)*|[A-Z]?[a-z]+(?:[A-Z][a-z]+)*|[A-Z]+)\Z")
+# Of an account, they are no keys, and not for a file that others read.
 _SHAPES: Mapping[str, str] = {
-    "anthropic-key": r"sk-ant-[A-Za-z0-9_-]{16,}",
-    "openai-key": r"sk-(?!ant-)(?:proj-|svcacct-|admin-|or-v1-)?(?=[A-Za-z0-9_-]*\d)[A-Za-z0-9_-]{20,}",
-    "google-key": r"AIza[A-Za-z0-9_-]{35}",
-    "huggingface-token": r"hf_[A-Za-z0-9]{30,}",
-    "github-token": r"gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{40,}",
-    "slack-token": r"xox[abprs]-[A-Za-z0-9-]{10,}",
-    "aws-key-id": r"(?:AKIA|ASIA)[A-Z0-9]{16}",
+    **KEY_SHAPES,
     "openai-organization": r"org-(?=[A-Za-z0-9]*\d)[A-Za-z0-9]{20,}",
     "openai-project": r"proj_(?=[A-Za-z0-9]*\d)[A-Za-z0-9]{20,}",
-    "json-web-token": r"eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{16,}",
 }
-_BEGINNINGS = (
-    "sk-",
-    "AIza",
-    "hf_",
-    "ghp_",
-    "gho_",
-    "ghu_",
-    "ghs_",
-    "ghr_",
-    "github_pat_",
-    "xox",
-    "AKIA",
-    "ASIA",
-    "org-",
-    "proj_",
-    "eyJ",
-)
+_BEGINNINGS = (*KEY_BEGINNINGS, "org-", "proj_")
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,8 @@ from pytest_llm.cli.run_files import last_run, run_in
 from pytest_llm.collection import file_slug
 from pytest_llm.errors import CalibrationError, CassetteMiss, OptionError, RunFileError
 from pytest_llm.graders import Grade, Judging
-from pytest_llm.graders.injections import injections
-from pytest_llm.graders.judging import Golden
+from pytest_llm.graders.judges.injections import injections
+from pytest_llm.graders.judges.judging import Golden
 from pytest_llm.regrading import CollectedTests, collect
 from pytest_llm.reports.calibration import calibration_lines
 from pytest_llm.results import Run

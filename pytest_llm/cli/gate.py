@@ -15,11 +15,11 @@ from pytest_llm.cli.place import root
 from pytest_llm.cli.run_files import last_run, run_in
 from pytest_llm.errors import OptionError
 from pytest_llm.gates.verdict import NO_BASELINE
-from pytest_llm.judging import verdicts_of
 from pytest_llm.reports import summary_lines, verdict_text, visible
 from pytest_llm.reports.plan import MOST_ALARMS, self_check_lines
 from pytest_llm.results import Run, Scope, SuiteRecord
 from pytest_llm.settings import Settings
+from pytest_llm.verdicts import verdicts_of
 
 GATE_VERSION = 1
 

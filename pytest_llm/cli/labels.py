@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pytest_llm.cli.place import shown
 from pytest_llm.errors import CalibrationError
-from pytest_llm.graders.judging import Golden
+from pytest_llm.graders.judges.judging import Golden
 from pytest_llm.prompts import Case
 
 _KEYS = ("output", "passes", "inputs", "expected", "context")

@@ -4,32 +4,35 @@ A grader that nothing could fail is refused when it is built; an output that a g
 graders read a str or `Response.text`; structured ones read validated values, JSON text and the objects they are given.
 """
 
-from pytest_llm.graders.answers import exact_match, f1
+from pytest_llm.graders.agents.reply import finish_reason, max_cost, max_latency, max_tokens
+from pytest_llm.graders.agents.tools import no_tool_call, tool_call_f1, tool_calls
+from pytest_llm.graders.agents.trajectory import trajectory
 from pytest_llm.graders.composition import all_of, any_of, at_least, not_, weighted
-from pytest_llm.graders.counts import length, word_count
 from pytest_llm.graders.grade import Grade, GradeState
 from pytest_llm.graders.grader import Grader, Told, grader
-from pytest_llm.graders.instructions import follows
-from pytest_llm.graders.json_documents import contains_json, json_schema, valid_json
-from pytest_llm.graders.judge import answer_relevance, closed_qa, factuality, judge
-from pytest_llm.graders.judging import Judging
-from pytest_llm.graders.numeric import number_close
-from pytest_llm.graders.pairwise import best_of, pairwise
-from pytest_llm.graders.passages import citation_valid, quotes_present
-from pytest_llm.graders.patterns import regex
-from pytest_llm.graders.python import valid_python
-from pytest_llm.graders.reply import finish_reason, max_cost, max_latency, max_tokens
-from pytest_llm.graders.retrieval import hit, mrr, ndcg, precision_at_k, recall_at_k, retrieves_nothing
-from pytest_llm.graders.shares import context_relevance, groundedness, scored_judge
-from pytest_llm.graders.similar import similar
-from pytest_llm.graders.similarity import bleu, chrf, levenshtein, rouge
-from pytest_llm.graders.sql import valid_sql
-from pytest_llm.graders.structured import equals_expected, fields_match, json_equals
-from pytest_llm.graders.text import contains, contains_all, contains_any, ends_with, equals, one_of, starts_with
-from pytest_llm.graders.tools import no_tool_call, tool_call_f1, tool_calls
-from pytest_llm.graders.trajectory import trajectory
-from pytest_llm.graders.xml_documents import valid_xml
-from pytest_llm.graders.yaml_documents import valid_yaml
+from pytest_llm.graders.judges.judge import answer_relevance, closed_qa, factuality, judge
+from pytest_llm.graders.judges.judging import Judging
+from pytest_llm.graders.judges.pairwise import best_of, pairwise
+from pytest_llm.graders.judges.shares import context_relevance, groundedness, scored_judge
+from pytest_llm.graders.judges.similar import similar
+from pytest_llm.graders.retrieval.passages import citation_valid, quotes_present
+from pytest_llm.graders.retrieval.ranked import hit, mrr, ndcg, precision_at_k, recall_at_k, retrieves_nothing
+from pytest_llm.graders.safety.leaks import no_prompt_leak, secret_free
+from pytest_llm.graders.safety.personal import pii_free
+from pytest_llm.graders.safety.refusal import refusal
+from pytest_llm.graders.structure.json_documents import contains_json, json_schema, valid_json
+from pytest_llm.graders.structure.numeric import number_close
+from pytest_llm.graders.structure.python import valid_python
+from pytest_llm.graders.structure.sql import valid_sql
+from pytest_llm.graders.structure.structured import equals_expected, fields_match, json_equals
+from pytest_llm.graders.structure.xml_documents import valid_xml
+from pytest_llm.graders.structure.yaml_documents import valid_yaml
+from pytest_llm.graders.text.answers import exact_match, f1
+from pytest_llm.graders.text.counts import length, word_count
+from pytest_llm.graders.text.instructions import follows
+from pytest_llm.graders.text.patterns import regex
+from pytest_llm.graders.text.plain import contains, contains_all, contains_any, ends_with, equals, one_of, starts_with
+from pytest_llm.graders.text.similarity import bleu, chrf, levenshtein, rouge
 
 __all__ = [
     "Grade",
@@ -73,18 +76,22 @@ __all__ = [
     "max_tokens",
     "mrr",
     "ndcg",
+    "no_prompt_leak",
     "no_tool_call",
     "not_",
     "number_close",
     "one_of",
     "pairwise",
+    "pii_free",
     "precision_at_k",
     "quotes_present",
     "recall_at_k",
+    "refusal",
     "regex",
     "retrieves_nothing",
     "rouge",
     "scored_judge",
+    "secret_free",
     "similar",
     "starts_with",
     "tool_call_f1",

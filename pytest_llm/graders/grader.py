@@ -18,7 +18,7 @@ from pytest_llm.prompts import Case
 from pytest_llm.schemas import JSON, visible
 
 if TYPE_CHECKING:
-    from pytest_llm.graders.judging import Judging
+    from pytest_llm.graders.judges.judging import Judging
 
 LONGEST_REASON = 4000
 #: What definitions of scores lose by rounding: three of three words and three of five are an F1 of 0.7499999999999999.

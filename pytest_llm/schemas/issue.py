@@ -114,8 +114,9 @@ def one_line(text: str, longest: int = LONGEST_WORDS) -> str:
 
 def quoted(value: JSON, longest: int = LONGEST_GOT) -> str:
     """A value as JSON on one line, trimmed: quoted, so that model output cannot pose as text of ours."""
-    text = visible(json.dumps(value, ensure_ascii=False, default=repr))
-    return text if len(text) <= longest else f"{text[: longest - 20]}… ({len(text)} characters)"
+    text = json.dumps(value, ensure_ascii=False, default=repr)
+    start = visible(text[: longest + 1])  # of megabytes, no more than is shown
+    return start if len(start) <= longest else f"{start[: longest - 20]}… ({len(text)} characters)"
 
 
 def described(value: JSON) -> str:

@@ -533,7 +533,7 @@ CASES =""",
     project.write(f"{FOLDER}/france.yaml", cassette((asked("France"), {"1": chat("Lyon")})))
     text = review(project)
     assert "not known → not known" in text
-    assert "asked for, and a review uses no network" in text
+    assert "asked for, and grading again uses no network" in text
     assert server.paths == []
 
 
@@ -577,7 +577,7 @@ CASES =""",
         ("import nothing_of_this_name\n" + TEST, "ModuleNotFoundError: No module named 'nothing_of_this_name'"),
         (TEST.replace("cases=CASES", "casses=CASES"), "the llm marker has no argument 'casses'"),
         ("def broken(:\n", "SyntaxError"),
-        ("import socket; socket.create_connection(('127.0.0.1', 1))\n" + TEST, "a review uses no network"),
+        ("import socket; socket.create_connection(('127.0.0.1', 1))\n" + TEST, "grading again uses no network"),
     ],
 )
 def test_where_tests_cannot_be_collected_outputs_are_shown_and_the_reason_comes_once(edited, text, reason):

@@ -15,6 +15,7 @@ from pytest_llm import load_cases
 from pytest_llm.calibrations import Calibration
 from pytest_llm.cassettes.document import Entry, StoredReply, apart, body_of, write
 from pytest_llm.cassettes.identity import identity_of, record_of
+from pytest_llm.cli.labels import read_labels
 from pytest_llm.stats.agreement import Agreement
 
 ROOT = Path(__file__).parents[2]
@@ -100,8 +101,9 @@ def stream(*items):
 def test_every_case_of_the_examples_conforms():
     for path in (ROOT / "examples").glob("[a-z]*/*.jsonl"):
         lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-        assert [finding for line in lines for finding in findings("case", line)] == []
-        assert load_cases(path)
+        kind = "label" if path.name == "labels.jsonl" else "case"
+        assert [finding for line in lines for finding in findings(kind, line)] == []
+        assert read_labels(path) if kind == "label" else load_cases(path)
 
 
 def test_a_run_file_conforms(project, serve):
@@ -177,6 +179,7 @@ def test_a_calibration_conforms():
     ("name", "value"),
     [
         ("calibration", {"version": 1, "judge": "polite"}),
+        ("label", {"output": "Please."}),
         ("baseline", {"version": 1, "suite": "x"}),
         ("baseline", {"version": 2, "suite": "x", "cases": {}}),
         (

@@ -46,18 +46,22 @@ from pytest_llm.graders import (
     max_tokens,
     mrr,
     ndcg,
+    no_prompt_leak,
     no_tool_call,
     not_,
     number_close,
     one_of,
     pairwise,
+    pii_free,
     precision_at_k,
     quotes_present,
     recall_at_k,
+    refusal,
     regex,
     retrieves_nothing,
     rouge,
     scored_judge,
+    secret_free,
     similar,
     starts_with,
     tool_call_f1,
@@ -119,16 +123,20 @@ EVERY = [
     max_tokens(10),
     mrr(threshold=0.5),
     ndcg(5, threshold=0.5),
+    no_prompt_leak("a b c d", words=3),
     no_tool_call(),
     not_(contains("a")),
     number_close(abs_tol=1, unit="kg", percent=True, fractions=True, pick="last"),
     one_of(["a", "b"]),
+    pii_free(region="GB"),
     precision_at_k(5, threshold=0.2),
     quotes_present(from_input="q"),
     recall_at_k(5, threshold=0.5),
+    refusal(),
     regex("[a-z]+"),
     retrieves_nothing(),
     rouge("a", threshold=0.5),
+    secret_free(),
     starts_with("a"),
     tool_call_f1([{"name": "f"}], threshold=0.5),
     tool_calls([{"name": "f", "arguments": {"a": 1}}]),
@@ -180,6 +188,15 @@ def test_no_grader_raises_on_any_text(text, expected):
     call = ToolCall(name=text, arguments=None, arguments_text=text)
     response = Response(text=text, finish_reason=text, tool_calls=(call,), usage=Usage(completion_tokens=3))
     assert all(sound(grader(output, case)) for grader in EVERY for output in (text, response))
+
+
+@pytest.mark.parametrize("grader", EVERY, ids=lambda grader: grader.name)
+@pytest.mark.parametrize(
+    "piece", ["a \ud800", "\x00{[\"'<", "[" * 8], ids=["half a character", "NUL and brackets", "deep"]
+)
+def test_no_grader_raises_on_five_megabytes(grader, piece):
+    text = piece * (5_000_000 // len(piece))
+    assert sound(grader(text, Case(id="one", expected=text)))
 
 
 @pytest.mark.parametrize("grader", EVERY, ids=lambda grader: grader.name)

@@ -17,8 +17,11 @@ from pytest_llm.graders import (
     contains,
     equals_expected,
     fields_match,
+    judge,
     not_,
+    pairwise,
     recall_at_k,
+    similar,
     tool_calls,
     trajectory,
     weighted,
@@ -76,6 +79,12 @@ def test_any_code(llm_case: Case, llm_grade: GradeFunction, llm_calls: Sequence[
     whole = contains("x")
     llm_grade(weighted({whole: 2, fields_match(): 0.5}, threshold=0.8, required=[whole]))
     llm_grade(at_least(1, whole, not_(whole)))
+    kind = judge(
+        "It is kind.", model="big", passes=["Please."], fails=[{"output": "No.", "inputs": {"q": "?"}}], seed=1
+    )
+    llm_grade(kind.named("kind"), "Please.")
+    llm_grade(pairwise("tone", model="big", examples=[("Please.", "No.")], base_url="http://127.0.0.1:1/v1"), "Please.")
+    llm_grade(similar("14 days", model="vectors", threshold=0.8), "two weeks")
 
 
 def only_the_first(context: FeedbackContext) -> Sequence[Message | object]:

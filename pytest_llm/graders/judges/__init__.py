@@ -1,0 +1,1 @@
+"""Graders that ask a model. PYTEST_DONT_REWRITE"""

@@ -1,0 +1,1 @@
+"""Graders of what should not be said. PYTEST_DONT_REWRITE"""

@@ -1,0 +1,1 @@
+"""Graders of structured outputs: JSON, numbers, documents, code. PYTEST_DONT_REWRITE"""

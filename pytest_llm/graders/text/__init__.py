@@ -1,0 +1,1 @@
+"""Graders of text. PYTEST_DONT_REWRITE"""
