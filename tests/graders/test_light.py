@@ -31,6 +31,7 @@ g.ends_with("a").grade("b")
 g.regex("a").grade("b")
 g.word_count(max=1).grade("b")
 g.length(max=1).grade("b")
+g.follows("punctuation:no_comma").grade("a")
 g.exact_match().grade("a", case)
 g.f1().grade("a", case)
 g.equals_expected().grade("a", case)
@@ -56,6 +57,9 @@ g.hit(1, relevant=["a"]).grade(ranking)
 g.retrieves_nothing().grade(ranking)
 g.citation_valid().grade("[1]", case)
 g.quotes_present().grade('"a b c d e"', case)
+g.refusal().grade("Sorry, I cannot help with that.")
+g.secret_free().grade("a")
+g.no_prompt_leak("a b c d", words=3).grade("a")
 g.all_of(g.contains("a"), g.not_(g.contains("b"))).grade("a")
 g.at_least(1, g.contains("a"), g.contains("b")).grade("a")
 g.weighted({g.contains("a"): 1, g.contains("b"): 1}, threshold=0.5).grade("a")
@@ -67,6 +71,7 @@ HEAVIER = {
     "sqlglot": 'g.valid_sql().grade("SELECT 1")',
     "defusedxml": 'g.valid_xml().grade("<a/>")',
     "regex": 'g.regex("a+b").grade("b")',
+    "phonenumbers": 'g.pii_free().grade("a")',
     "jsonschema": 'g.json_schema({"type": "array"}).grade("[1]")',
     "yaml": 'g.valid_yaml().grade("a: 1")',
 }
