@@ -8,9 +8,6 @@ from random import Random
 from typing import Any
 
 SEED = 20
-BASE = 500
-"""Characters of a text, about; `times` of a writer makes it so many times as long."""
-
 NEEDLE = "oak barrels"
 SYSTEM = (
     "You answer for the office of a cooper. Never promise a date of delivery, and give each price in pounds. "
@@ -62,9 +59,12 @@ Written = tuple[Any, Any]
 """An output, and what was expected of it, or None."""
 
 
-def written(row: str, count: int, times: int = 1) -> list[Written]:
-    """So many outputs for a row of the table, always the same."""
-    random = Random(f"{SEED} {row} {times}")
+def written(row: str, count: int, *, times: int = 1, turn: int = 0) -> list[Written]:
+    """So many outputs for a row of the table: the same for everybody, and others in each turn.
+
+    Texts have about 500 characters; `times` makes them so many times as long.
+    """
+    random = Random(f"{SEED} {row} {times} {turn}")
     return [_WRITERS[row](random, times) for _ in range(count)]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -22,8 +23,8 @@ HERE = Path(__file__).parent
 AUTOEVALS = Subject(name="autoevals", project="", requirements=("autoevals",))
 OURS, PROMPTFOO = "ours", "promptfoo"
 
-LENGTHS = (20, 200)
-"""How many times as long as in the first table the texts are, whose growth is looked at: 10 KB and 100 KB."""
+LENGTHS = (10_000, 100_000)
+"""Characters, about, of the texts whose growth is looked at."""
 LONG_OUTPUTS = 20
 WARM = 200
 """Outputs that are graded before anything is measured: compilers have then seen the code."""
@@ -70,18 +71,19 @@ def measure_graders(outputs: int, rounds: int, *, others: bool) -> str:
         workers = [open_.enter_context(worker) for worker in _workers(others=others)]
         built = [(worker, row, worker(row, build=True)) for worker in workers for row in graded.ROWS]
         there = {(worker.name, row) for worker, row, told in built if told["built"]}
-        files = {row: _written(Path(scratch), row, outputs) for row in graded.ROWS if (PROMPTFOO, row) in there}
         costs: dict[tuple[str, str], list[float]] = {}
         verdicts: dict[tuple[str, str], str] = {}
+        # Other outputs in each turn: libraries remember what they have seen. The first turn is not counted.
         for turn in range(rounds + 1):
             for row in graded.ROWS:
+                count = outputs if turn else WARM
+                file = _written(Path(scratch), row, count, turn) if (PROMPTFOO, row) in there else None
                 for worker in workers:
                     if (worker.name, row) in there:
-                        count = outputs if turn else WARM
-                        told = worker(row, count=count, **({"file": files[row]} if worker.name == PROMPTFOO else {}))
+                        told = worker(row, count=count, turn=turn, file=file)
                         if turn:
                             costs.setdefault((worker.name, row), []).append(told["cpu_s"] / count * 1e6)
-                            verdicts[worker.name, row] = told["verdicts"]
+                            verdicts[worker.name, row] = verdicts.get((worker.name, row), "") + told["verdicts"]
         of_each = _of_each(outputs, rounds, [worker.name for worker in workers], costs, verdicts)
         return "\n\n".join([of_each, _peers(others=others), _reuse(workers[0], rounds), _growth(workers[0], rounds)])
 
@@ -119,8 +121,9 @@ def _peers(*, others: bool) -> str:
 def _reuse(ours: Worker, rounds: int) -> str:
     rows = []
     for row in REUSING:
-        told = [ours(row, rebuild=20) for _ in range(rounds)]
-        later = [ours(row, count=1000)["cpu_s"] / 1000 for _ in range(rounds)]
+        turns = range(100, 100 + rounds)  # outputs that nobody has seen yet
+        told = [ours(row, rebuild=20, turn=turn) for turn in turns]
+        later = [ours(row, count=1000, turn=turn + rounds)["cpu_s"] / 1000 for turn in turns]
         figures = ([one[name] for one in told] for name in ("building_s", "first_s"))
         rows.append(
             [f"`{row}`", *(Spread(tuple(1e6 * one for one in figure)).range(1) for figure in (*figures, later))]
@@ -132,18 +135,18 @@ def _reuse(ours: Worker, rounds: int) -> str:
 def _growth(ours: Worker, rounds: int) -> str:
     rows = []
     for row in graded.LONG:
-        short, long = ([ours(row, count=LONG_OUTPUTS, times=times) for _ in range(rounds)] for times in LENGTHS)
+        base = statistics.mean(len(output) for output, _ in graded.written(row, LONG_OUTPUTS, times=10)) / 10
+        short, long = (
+            [ours(row, count=LONG_OUTPUTS, times=round(length / base), turn=turn) for turn in range(rounds)]
+            for length in LENGTHS
+        )
         cost = [[one["cpu_s"] / LONG_OUTPUTS * 1000 for one in told] for told in (short, long)]
         ratio = Spread(tuple(one / other for one, other in zip(cost[1], cost[0], strict=True)))
         ungraded = long[0]["verdicts"].count("u")
         more = f", {ungraded} of {LONG_OUTPUTS} ungraded" if ungraded else ""
         rows.append([f"`{row}`", *(Spread(tuple(one)).range(2) for one in cost), f"{ratio.range(1)} ×{more}"])
-    kib = [graded.BASE * times // 1000 for times in LENGTHS]
-    head = [
-        f"{rounds} rounds of {LONG_OUTPUTS}: median (min–max)",
-        *(f"{one} KB: CPU ms" for one in kib),
-        "of the shorter",
-    ]
+    lengths = (f"{length // 1000} KB: CPU ms" for length in LENGTHS)
+    head = [f"{rounds} rounds of {LONG_OUTPUTS}: median (min–max)", *lengths, "of the shorter"]
     return table(head, rows)
 
 
@@ -157,9 +160,9 @@ def _same(ours: str, theirs: str) -> str:
     return f"{same:.1%}"
 
 
-def _written(scratch: Path, row: str, count: int) -> str:
-    place = scratch / f"{row}.json"
-    place.write_text(json.dumps(graded.written(row, count)), encoding="utf-8")
+def _written(scratch: Path, row: str, count: int, turn: int) -> str:
+    place = scratch / "outputs.json"
+    place.write_text(json.dumps(graded.written(row, count, turn=turn)), encoding="utf-8")
     return str(place)
 
 

@@ -167,10 +167,15 @@ def main() -> None:
             if built is not None:
                 kept[row] = built
         elif "rebuild" in task:
-            told = rebuilt(build, row, [arguments(*one) for one in graded.written(row, task["rebuild"])])
+            told = rebuilt(
+                build, row, [arguments(*one) for one in graded.written(row, task["rebuild"], turn=task["turn"])]
+            )
         else:
             grade, read = kept[row]
-            given = [arguments(*one) for one in graded.written(row, task["count"], task.get("times", 1))]
+            given = [
+                arguments(*one)
+                for one in graded.written(row, task["count"], times=task.get("times", 1), turn=task["turn"])
+            ]
             gc.collect()
             start = time.process_time()
             grades = [grade(output, expected) for output, expected in given]
