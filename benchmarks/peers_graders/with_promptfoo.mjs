@@ -97,7 +97,8 @@ function absent(...words) {
 
 /** That no file of the package says a word. */
 function unsaid(pattern) {
-  const holds = fs.readdirSync(SOURCES).filter((name) => name.endsWith(".js") && pattern.test(fs.readFileSync(path.join(SOURCES, name), "utf8")));
+  const files = fs.readdirSync(SOURCES).filter((name) => name.endsWith(".js"));
+  const holds = files.filter((name) => pattern.test(fs.readFileSync(path.join(SOURCES, name), "utf8")));
   if (holds.length) throw new Error(`${pattern} is in ${holds}`);
   return [null, `no file of the package has ${pattern}`];
 }
@@ -304,7 +305,8 @@ const behaviours = {
   },
   async majority() {
     // Three providers of one endpoint, which says by the model's name.
-    const judges = (names) => names.map((name) => ({ type: "llm-rubric", value: "It is polite.", provider: { ...provider, id: `openai:chat:${name}` } }));
+    const one = (name) => ({ ...provider, id: `openai:chat:${name}` });
+    const judges = (names) => names.map((name) => ({ type: "llm-rubric", value: "It is polite.", provider: one(name) }));
     say = (body) => `{"pass": ${body.model !== "no"}, "score": ${body.model === "no" ? 0 : 1}, "reason": "x"}`;
     const codes = [];
     for (const names of [["yes", "no", "sure"], ["no", "no", "yes"]]) {
@@ -329,7 +331,8 @@ const behaviours = {
       const { code } = await evaluated(null, { files }, "-a", "assertions.json", "--model-outputs", "outputs.json");
       codes.push(code);
     }
-    return [codes[0] === 0 && codes[1] === 100, `eval -a, --model-outputs: exit code ${codes[0]}, with another assertion ${codes[1]}`];
+    const told = `eval -a, --model-outputs: exit code ${codes[0]}, with another assertion ${codes[1]}`;
+    return [codes[0] === 0 && codes[1] === 100, told];
   },
 };
 
@@ -390,7 +393,8 @@ export default class Agent {
     const traceId = context.traceparent.split("-")[1];
     const tools = [...Array(Number(prompt)).keys()].map((number) => ({ traceId, ...span(number + 1, "Oslo") }));
     const spans = [...tools, { traceId, ...span(9, ""), name: "chat", attributes: [] }];
-    const body = JSON.stringify({ resourceSpans: [{ resource: { attributes: [] }, scopeSpans: [{ scope: { name: "agent" }, spans }] }] });
+    const scopeSpans = [{ scope: { name: "agent" }, spans }];
+    const body = JSON.stringify({ resourceSpans: [{ resource: { attributes: [] }, scopeSpans }] });
     const headers = { "content-type": "application/json" };
     await fetch("http://127.0.0.1:PORT/v1/traces", { method: "POST", headers, body });
     return { output: "done" };
