@@ -85,8 +85,10 @@ class JudgesAtWork(KnownJudges):
             raise seen.problem
 
     def _look(self, judging: Judging, recorder: Recorder, environment: Mapping[str, str]) -> None:
-        with judged(self._wire, recorder, environment):
+        with judged(self._wire, recorder, environment) as failed:
             wrong = unfit(judging.told_apart())
+        if failed:  # that says nothing of the judge
+            raise failed[0]
         if wrong:
             many = len(judging.golden)
             raise JudgeUnfit(
