@@ -242,8 +242,9 @@ class OpenItem:
 
         def examine(judging: Judging) -> None:
             """Look at one that a user's function asks."""
-            if judging.version not in {one.version for one in self.seen}:
-                self.seen.append(judging)
+            if judging.version in {one.version for one in self.seen}:
+                return
+            self.seen.append(judging)
             try:
                 self.examine(judging)
             except JudgeUnfit as problem:

@@ -62,12 +62,12 @@ class JudgesAtWork(KnownJudges):
         self._wire = wire
         self._fixtures = fixtures
         self._lock = threading.Lock()
-        self._seen: dict[tuple[str, ...], _Seen] = {}
+        self._seen: dict[tuple[str, str], _Seen] = {}
 
     def check(self, judging: Judging, item: pytest.Function, environment: Mapping[str, str]) -> None:
         """Look at a judge, if nobody has. Raises JudgeUnfit where it cannot tell its golden outputs apart."""
         # Once a module, which has its own recording of it: which one is run first, or alone, is chance.
-        key = str(item.path), judging.name, judging.version, repr(judging.golden)
+        key = str(item.path), judging.version
         with self._lock:
             seen = self._seen.setdefault(key, _Seen())
         with seen.lock:
