@@ -14,6 +14,7 @@ from pytest_llm.graders import (
     closed_qa,
     contains,
     context_relevance,
+    examining,
     factuality,
     groundedness,
     judge,
@@ -424,3 +425,24 @@ def test_what_could_not_judge_is_refused(build, message):
     with pytest.raises(GraderError) as refused:
         build()
     assert message in str(refused.value)
+
+
+def test_whoever_looks_at_judges_is_told_of_each_before_it_asks():
+    seen = []
+    with (
+        judged_by({"verdict": "PASS"}) as asked,
+        examining(lambda judging: seen.append((judging.version, len(asked.asked)))),
+    ):
+        not_(POLITE)("Please.")
+    POLITE("Please.")
+    assert seen == [(POLITE.judges[0].version, 0)]
+
+
+def test_a_judge_that_nobody_wants_asked_is_not_asked():
+    def refuse(judging):
+        raise ValueError("unfit")
+
+    with judged_by({"verdict": "PASS"}) as asked, examining(refuse):
+        grade = POLITE("Please.")
+    assert grade.state == "ungraded"
+    assert not asked.asked
