@@ -58,6 +58,9 @@ class Calibration:
             passed = tuple(map(str, document.pop("injections_passed")))
             found = cls(agreement=agreement, injections_passed=passed, **document)
             _counted({name: getattr(found, name) for name in ("ungraded_pass", "ungraded_fail", "injections")})
+            for name in ("judge", "judge_version", "model", "labels", "labels_sha256"):
+                if not isinstance(getattr(found, name), str):
+                    raise TypeError(f"{name} is {getattr(found, name)!r}, and no text")
         except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
             fix = {"make it anew": "pytest-llm calibrate FILE::JUDGE LABELS"}
             raise CalibrationError(f"the calibration cannot be read: {error}", where=where, fix=fix) from error

@@ -215,8 +215,11 @@ def fixture_cassette(fixturedef: pytest.FixtureDef[Any], request: pytest.Fixture
 
 
 def judge_cassette(judging: Judging, item: pytest.Function) -> Path:
-    """The file of what a judge says of its golden outputs: one for each version, beside the module that uses it."""
-    name = f"{file_slug(f'judge.{judging.name}')}-{judging.version[:6]}.yaml"
+    """The file of what a judge says of its golden outputs: one for each version, beside the module that uses it.
+
+    By its kind, since it may go by several names.
+    """
+    name = f"judge.{file_slug(judging.grader.name)}-{judging.version[:6]}.yaml"
     return item.path.parent / "cassettes" / item.path.stem / "fixtures" / name
 
 

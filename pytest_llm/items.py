@@ -23,7 +23,7 @@ from pytest_llm.cassettes import (
 )
 from pytest_llm.collection import Draw, line_of
 from pytest_llm.correction.record import TraceRecord
-from pytest_llm.errors import CassetteMiss, MarkerError
+from pytest_llm.errors import CassetteMiss, JudgeUnfit, MarkerError
 from pytest_llm.graders import Grade, Grader, Judging
 from pytest_llm.graders import grader as a_grader
 from pytest_llm.prompts import Asker, Case, Prompt, run
@@ -96,6 +96,8 @@ class OpenItem:
     responded: bool = False
     grades: list[GradeRecord] = field(default_factory=list)
     traces: list[TraceRecord] = field(default_factory=list)
+    #: The judges that were asked for the last grade.
+    seen: list[Judging] = field(default_factory=list)
     body_failed: bool = False
     #: Whether the body came to its end.
     ended: bool = False
@@ -158,7 +160,11 @@ class OpenItem:
     def _look_at_judges(self, graders: Iterable[Grader]) -> None:
         for grader in graders:
             for judging in grader.judges:
-                self.judges.check(judging, self.item, self.environment)
+                self.examine(judging)
+
+    def examine(self, judging: Judging) -> None:
+        """Look at a judge before its verdicts count. Raises JudgeUnfit."""
+        self.judges.check(judging, self.item, self.environment)
 
     def _take_over(self, errand: Errand) -> None:
         errand.is_used = True
@@ -219,9 +225,8 @@ class OpenItem:
                 passed=grade.passed,
                 reason=grade.reason,
                 required=required,
-                judge=" ".join(one.version for one in judge.judges),
-                calibrated=bool(judge.judges)
-                and all(self.judges.is_calibrated(one, self.item) for one in judge.judges),
+                judge=self._versions(judge),
+                calibrated=bool(self.seen) and all(self.judges.is_calibrated(one, self.item) for one in self.seen),
             )
         )
         return grade
@@ -233,8 +238,30 @@ class OpenItem:
     def _asked(self, judge: Grader, output: Any, case: Case | None) -> Grade:
         """The grade; what is asked for it is a judge's."""
         self._look_at_judges([judge])
-        with judged(self.wire, self.recorder, self.environment):
-            return _awaited(judge(output, case))
+        self.seen, problems = list(judge.judges), []
+
+        def examine(judging: Judging) -> None:
+            """Look at one that a user's function asks."""
+            if judging.version in {one.version for one in self.seen}:
+                return
+            self.seen.append(judging)
+            try:
+                self.examine(judging)
+            except JudgeUnfit as problem:
+                problems.append(problem)
+                raise
+
+        with judged(self.wire, self.recorder, self.environment, examine):
+            grade = _awaited(judge(output, case))
+        if problems:  # a grader takes it for what it could not grade
+            raise problems[0]
+        return grade
+
+    def _versions(self, grader: Grader) -> str:
+        """Those of the judges in a grade; in brackets where the verdict is not the judge's own."""
+        versions = " ".join(one.version for one in self.seen)
+        is_own = len(grader.judges) == 1 and grader.judges[0].grader.function is grader.function
+        return versions if is_own or not versions else f"({versions})"
 
     def ask_judges(self) -> None:
         """Let the marker's graders that ask a model ask it, ahead of the test that will hear of their grades."""

@@ -62,12 +62,12 @@ class JudgesAtWork(KnownJudges):
         self._wire = wire
         self._fixtures = fixtures
         self._lock = threading.Lock()
-        self._seen: dict[tuple[str, ...], _Seen] = {}
+        self._seen: dict[tuple[str, str], _Seen] = {}
 
     def check(self, judging: Judging, item: pytest.Function, environment: Mapping[str, str]) -> None:
         """Look at a judge, if nobody has. Raises JudgeUnfit where it cannot tell its golden outputs apart."""
         # Once a module, which has its own recording of it: which one is run first, or alone, is chance.
-        key = str(item.path), judging.name, judging.version, repr(judging.golden)
+        key = str(item.path), judging.version
         with self._lock:
             seen = self._seen.setdefault(key, _Seen())
         with seen.lock:
@@ -85,8 +85,10 @@ class JudgesAtWork(KnownJudges):
             raise seen.problem
 
     def _look(self, judging: Judging, recorder: Recorder, environment: Mapping[str, str]) -> None:
-        with judged(self._wire, recorder, environment):
+        with judged(self._wire, recorder, environment) as failed:
             wrong = unfit(judging.told_apart())
+        if failed:  # that says nothing of the judge
+            raise failed[0]
         if wrong:
             many = len(judging.golden)
             raise JudgeUnfit(

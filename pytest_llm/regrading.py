@@ -253,8 +253,8 @@ class _Collected:
         if isinstance(item, pytest.Function):
             self.items.append(item)
 
-    def pytest_pycollect_makeitem(self, name: str, obj: object) -> None:
-        if isinstance(obj, Grader):
+    def pytest_pycollect_makeitem(self, collector: pytest.Collector, name: str, obj: object) -> None:
+        if isinstance(obj, Grader) and isinstance(collector, pytest.Module):
             self.graders[name] = obj
 
     def pytest_exception_interact(self, node: pytest.Collector, call: pytest.CallInfo[object]) -> None:

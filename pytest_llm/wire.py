@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +29,8 @@ from pytest_llm.cassettes import (
     unrecorded,
 )
 from pytest_llm.clients import Clients
-from pytest_llm.errors import CallFailed, NoRoomYet
+from pytest_llm.errors import CallFailed, LlmError, NoRoomYet
+from pytest_llm.graders import Judging, examining
 from pytest_llm.prompts import Asker, sending
 
 if TYPE_CHECKING:
@@ -175,14 +176,27 @@ class Wire:
 
 
 @contextlib.contextmanager
-def judged(wire: Wire, recorder: Recorder, environment: Mapping[str, str]) -> Iterator[None]:
-    """What is asked in this context is a judge's, and belongs to a recorder."""
+def judged(
+    wire: Wire,
+    recorder: Recorder,
+    environment: Mapping[str, str],
+    examine: Callable[[Judging], None] | None = None,
+) -> Iterator[list[LlmError]]:
+    """What is asked in this context is a judge's, and belongs to a recorder; who looks at judges first.
+
+    Gives the calls that failed: a grader takes them for what it could not grade.
+    """
+    failed: list[LlmError] = []
 
     def send(asker: Asker, request: Request) -> Reply:
-        return wire.reply(asker, request, recorder, environment=environment, role="judge")
+        try:
+            return wire.reply(asker, request, recorder, environment=environment, role="judge")
+        except LlmError as error:
+            failed.append(error)
+            raise
 
-    with asking(recorder, "judge"), sending(send):
-        yield
+    with asking(recorder, "judge"), sending(send), examining(examine):
+        yield failed
 
 
 def stored_reply(reply: Any, shown: str) -> Reply:

@@ -57,6 +57,7 @@ def test_calibrations_are_found_beside_the_tests_and_above_them_as_far_as_the_ro
         ({"agreement": {"pass_pass": True, "pass_fail": 0, "fail_pass": 0, "fail_fail": 0}}, "pass_pass is True"),
         ({"agreement": {"pass_pass": 1}}, "missing 3 required"),
         ({"agreement": [1]}, "items"),
+        ({"judge_version": ["a"]}, "judge_version is ['a'], and no text"),
     ],
 )
 def test_a_calibration_that_cannot_be_read_is_an_error(change, told):

@@ -6,9 +6,10 @@ import argparse
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,6 @@ from pytest_llm.graders.judges.judging import Golden
 from pytest_llm.regrading import CollectedTests, collect
 from pytest_llm.reports.calibration import calibration_lines
 from pytest_llm.results import Run
-from pytest_llm.settings import STATE_FOLDER
 from pytest_llm.stats.agreement import Agreement
 from pytest_llm.wire import Wire, judged
 
@@ -75,63 +75,79 @@ def run_calibrate(chosen: argparse.Namespace) -> int:
 def _calibrated(chosen: argparse.Namespace) -> Calibration:
     labelled = read_labels(chosen.labels)
     file, judging, tests = _judge(chosen.judge, record=chosen.record)
-    here = root()
-    path = here / FOLDER / "cassettes" / f"{file_slug(judging.name)}-{judging.version[:6]}.yaml"
-    hostile = [(one.id, _attacked(judging, one.text)) for one in injections()] if chosen.injections else []
-    outputs = [*labelled, *(golden for _, golden in hostile)]
-    recorder = tests.recordings.of_calibration(path, judging) if tests.recordings is not None else None
-    if recorder is None or tests.wire is None:
+    if tests.recordings is None or tests.wire is None:
         raise CalibrationError("pytest cannot be set up here", where=file, instead=list(tests.problems.values()))
-    grades = _graded(judging, outputs, recorder, tests.wire)
-    if recorder.mode != "replay":
-        used = {(one.identity, one.reply.slot, one.reply.number) for one in recorder.exchanges}
-        store.keep_only(recorder.path, used, {recorder.slot}, here / STATE_FOLDER)
-    found = _counted(judging, labelled, grades, chosen.labels)
-    passed = [name for (name, _), grade in zip(hostile, grades[len(labelled) :], strict=True) if grade.passed]
+    here, name = root(), file_slug(judging.name)
+    hostile = [(one.id, _attacked(judging, one.text)) for one in injections()] if chosen.injections else []
+    path = here / FOLDER / "cassettes" / f"{name}-{judging.version[:6]}.yaml"
+    recorder = tests.recordings.of_calibration(path, judging)
+    try:
+        grades = _graded(judging, [*labelled, *(golden for _, golden in hostile)], recorder, tests.wire)
+    finally:
+        recorder.close()
+        tests.recordings.finish()
+    found = _counted(judging, labelled, grades, chosen.labels, here)
+    passed = [one for (one, _), grade in zip(hostile, grades[len(labelled) :], strict=True) if grade.passed]
     found = replace(found, injections=len(hostile), injections_passed=tuple(passed))
-    store.replace(here / FOLDER / f"{file_slug(judging.name)}.json", found.text.encode())
+    if not hostile:  # what is known of them stays known
+        known = [one for one in calibrations_from(here, here) if one.judge_version == judging.version]
+        if known:
+            found = replace(found, injections=known[0].injections, injections_passed=known[0].injections_passed)
+    store.replace(here / FOLDER / f"{name}.json", found.text.encode())
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """A way to grade one output after the other, in whatever thread."""
-
-    judging: Judging
-    recorder: Recorder
-    wire: Wire
-
-    def grade(self, golden: Golden) -> Grade | CassetteMiss:
-        """The grade; a miss where nothing is recorded and nothing may be asked."""
-        with judged(self.wire, self.recorder, os.environ):
-            try:
-                return self.judging.grader.grade(golden.output, golden.case)
-            except CassetteMiss as miss:
-                return miss
-
-
 def _graded(judging: Judging, outputs: Sequence[Golden], recorder: Recorder, wire: Wire) -> list[Grade]:
-    asked = _Asked(judging, recorder, wire)
+    """The grades, in the order of the outputs. Raises CalibrationError, or what a call ended in."""
+    places: dict[str, list[int]] = {}
+    for place, one in enumerate(outputs):
+        places.setdefault(repr((one.output, one.case)), []).append(place)
+
+    def graded(alike: Sequence[int]) -> list[tuple[int, Grade | CassetteMiss]]:
+        # One after the other, so that the first of them is the first in a replay too.
+        return [(place, _asked(judging, outputs[place], recorder, wire)) for place in alike]
+
     with ThreadPoolExecutor(wire.pool.most) as threads:
-        found = list(threads.map(asked.grade, outputs))
-    recorder.close()
-    misses = [one for one in found if isinstance(one, CassetteMiss)]
+        found = dict(pair for pairs in threads.map(graded, places.values()) for pair in pairs)
+    misses = sum(isinstance(one, CassetteMiss) for one in found.values())
     if misses:
         raise CalibrationError(
-            f"{len(misses)} of {len(outputs)} verdicts of the judge {judging.name!r} have no recording",
+            f"{misses} of {len(outputs)} verdicts of the judge {judging.name!r} have no recording",
             where=recorder.shown,
             fix={"ask": "the same command with --record"},
         )
-    return [one for one in found if isinstance(one, Grade)]
+    return [grade for _, grade in sorted(found.items(), key=itemgetter(0)) if isinstance(grade, Grade)]
 
 
-def _counted(judging: Judging, labelled: Sequence[Golden], grades: Iterable[Grade], labels: Path) -> Calibration:
+def _asked(judging: Judging, golden: Golden, recorder: Recorder, wire: Wire) -> Grade | CassetteMiss:
+    """The grade; a miss where nothing is recorded and nothing may be asked. Raises what a call ended in."""
+    with judged(wire, recorder, os.environ) as failed:
+        try:
+            grade = judging.grader.grade(golden.output, golden.case)
+        except CassetteMiss as miss:
+            return miss
+    if failed:
+        raise failed[0]
+    return grade
+
+
+def _counted(
+    judging: Judging, labelled: Sequence[Golden], grades: Sequence[Grade], labels: Path, here: Path
+) -> Calibration:
+    """Both verdicts, counted. Raises CalibrationError where nothing can be learnt of them."""
     pairs = [(golden.passes, grade.passed) for golden, grade in zip(labelled, grades, strict=False)]
+    if {passes for passes, passed in pairs if passed is not None} != {True, False}:
+        reasons = [grade.reason for grade in grades[: len(labelled)] if grade.passed is None]
+        raise CalibrationError(
+            "nothing is learnt: the judge graded no output that people pass, or none that they fail",
+            where=shown(labels),
+            instead=list(dict.fromkeys(reasons)),
+        )
     return Calibration(
         judge=judging.name,
         judge_version=judging.version,
         model=str(judging.grader.parameters["model"]),
-        labels=shown(labels),
+        labels=Path(os.path.relpath(labels, here)).as_posix(),
         labels_sha256=hashlib.sha256(labels.read_bytes()).hexdigest(),
         agreement=Agreement(
             pass_pass=pairs.count((True, True)),
@@ -163,7 +179,9 @@ def _judge(named: str, *, record: bool) -> tuple[str, Judging, CollectedTests]:
         raise OptionError(f"there is no judge {name!r} in the file", where=file, instead=sorted(judges))
     if len(judges[name]) > 1:
         raise OptionError(f"{name!r} is made of several judges", where=file, instead=[one.name for one in judges[name]])
-    return file, judges[name][0], tests
+    judging = judges[name][0]
+    # One that was given no name goes by that of the variable: two of a kind are not to share a file.
+    return file, replace(judging, name=name) if judging.name == judging.grader.name else judging, tests
 
 
 def _last_run() -> Run | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from pytest_llm.cli.place import shown
 from pytest_llm.errors import CalibrationError
 from pytest_llm.graders.judges.judging import Golden
 from pytest_llm.prompts import Case
+from pytest_llm.schemas import load_json
 
 _KEYS = ("output", "passes", "inputs", "expected", "context")
 
@@ -17,7 +17,7 @@ _KEYS = ("output", "passes", "inputs", "expected", "context")
 def read_labels(path: Path) -> list[Golden]:
     """The outputs that people have graded. Raises CalibrationError naming the line."""
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise CalibrationError(f"the labelled outputs cannot be read: {error}", where=shown(path)) from error
     found = [_label(line, f"{shown(path)}:{number}") for number, line in enumerate(lines, 1) if line.strip()]
@@ -33,8 +33,8 @@ def read_labels(path: Path) -> list[Golden]:
 def _label(line: str, where: str) -> Golden:
     fix = {"write": '{"output": "…", "passes": true}'}
     try:
-        told = json.loads(line)
-    except (ValueError, RecursionError) as error:
+        told, _ = load_json(line, "strict")
+    except ValueError as error:
         raise CalibrationError(f"the line is no JSON: {error}", where=where, fix=fix) from error
     if not isinstance(told, Mapping):
         raise CalibrationError("the line is no object", where=where, fix=fix)

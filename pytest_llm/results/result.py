@@ -32,7 +32,8 @@ class GradeRecord:
     reason: str = ""
     #: Whether the item fails with it.
     required: bool = True
-    #: The versions of the judges in it, 12 hex digits each, parted by blanks; "" without any.
+    #: The versions of the judges in it, 12 hex digits each, parted by blanks, in brackets where the verdict is made of
+    #: theirs; "" without any.
     judge: str = ""
     #: Whether all of them were compared with people, in these versions.
     calibrated: bool = False

@@ -93,11 +93,14 @@ def corrected_rate(
     n, good, bad = total + z * z, agreement.good + 2, agreement.bad + 2
     p, se, sp = (passed + z * z / 2) / n, (agreement.pass_pass + 1) / good, (agreement.fail_fail + 1) / bad
     gain = se + sp - 1
+    if gain <= 0:  # it is better than chance by less than one label would change
+        return None
     true = (p + sp - 1) / gain
     of_se, of_sp = se * (1 - se) / good, sp * (1 - sp) / bad
     shift = 2 * z * z * (true * of_se - (1 - true) * of_sp)
     half = z * sqrt(p * (1 - p) / n + true * true * of_se + (1 - true) ** 2 * of_sp) / gain
-    return _share(rate), _share(true + shift - half), _share(true + shift + half)
+    rate, low, high = map(_share, (rate, true + shift - half, true + shift + half))
+    return rate, min(low, rate), max(high, rate)
 
 
 def _share(value: float) -> float:

@@ -214,3 +214,84 @@ def test_a_damaged_calibration_is_one_clear_error(project, server, text):
         assert "llm_judges/polite.json" in told
         assert "Traceback" not in told
         assert result.ret
+
+
+def test_what_has_measured_nothing_is_not_kept(project, server):
+    server.script = endpoint("", lambda _: "Hm.")
+    mute = calibrate(project, "--record")
+    server.script = lambda body, n: (401, {"error": {"message": "no"}})
+    project.write("labels.jsonl", lines([("Other.", True), ("Words.", False)]))
+    refused = calibrate(project, "--record")
+    for result, told in ((mute, "nothing is learnt"), (refused, "the endpoint refused the key (401)")):
+        assert result.ret == 2
+        assert told in result.stderr.str()
+    assert not (project.path / "llm_judges" / "polite.json").exists()
+
+
+def test_the_judge_of_the_module_is_meant_and_none_of_a_class(project, server):
+    project.write(
+        "test_it.py",
+        SUITE
+        + """
+class TestX:
+    polite = judge("Another rubric.", model="big", passes=["Please."], fails=["No."]).named("another")
+""",
+    )
+    result = calibrate(project, "--record")
+    result.stdout.fnmatch_lines(["judge polite (*"])
+
+
+def test_a_judge_without_a_name_goes_by_its_variable(project, server):
+    project.write(
+        "test_it.py",
+        SUITE.replace('.named("polite")', "")
+        + """
+kind = judge("It is kind.", model="big", passes=["Please."], fails=["No."])
+""",
+    )
+    calibrate(project, "--record")
+    project.command("calibrate", "test_it.py::kind", "labels.jsonl", "--record")
+    assert sorted(path.name for path in (project.path / "llm_judges").glob("*.json")) == ["kind.json", "polite.json"]
+
+
+def test_a_verdict_that_is_made_of_the_judges_is_not_taken_for_its_own(project, server):
+    project.write(
+        "test_it.py", SUITE.replace("graders=[polite]", "graders=[not_(polite)]").replace("all_of, ", "all_of, not_, ")
+    )
+    project.record()
+    result = calibrate(project, "--record")
+    assert "last run" not in result.stdout.str()
+
+
+def test_equal_outputs_are_asked_in_their_order_and_replay(project, server):
+    labels = [("Yes, please.", True)] * 6 + [("No.", False)] * 6
+    project.write("labels.jsonl", lines(labels[:1] + labels[-1:]))
+    calibrate(project, "--record")
+    project.write("labels.jsonl", lines(labels))
+    recorded = calibrate(project, "--record")
+    assert len(server.requests) == 12
+    recorded.stdout.fnmatch_lines(["  judge passes             6             0"])
+    project.forget_key()
+    assert calibrate(project).stdout.str() == recorded.stdout.str()
+
+
+def test_nothing_that_was_asked_is_lost_or_comes_back(project, server):
+    calibrate(project, "--record", "--injections")
+    assert not list((project.path / ".pytest_llm").glob("journals/*"))
+    plain = calibrate(project, "--record")
+    assert len(server.requests) == 55
+    plain.stdout.fnmatch_lines(["  injections     * of 50 passed*"])
+    again = calibrate(project, "--injections")
+    assert again.ret == 0
+    assert len(server.requests) == 55
+
+
+def test_a_line_may_have_what_separates_lines_elsewhere(project, server):
+    project.write(
+        "labels.jsonl", '{"output": "Please.\u2028Do.", "passes": true}\r\n{"output": "No.", "passes": false}\r\n'
+    )
+    assert calibrate(project, "--record").ret == 0
+    project.write(
+        "labels.jsonl", '{"output": "Please.", "passes": false, "passes": true}\n{"output": "No.", "passes": false}\n'
+    )
+    assert "repeated" in calibrate(project, "--record").stderr.str()

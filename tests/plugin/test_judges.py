@@ -62,7 +62,7 @@ def test_a_judge_decides_and_its_verdicts_replay(project, judged):
 def test_what_a_judge_says_of_golden_outputs_is_recorded_and_counted_apart(project, judged):
     result = project.record()
     (path,) = [path for path in project.cassettes() if "/fixtures/" in path]
-    assert path.startswith("cassettes/test_it/fixtures/judge.polite-")
+    assert path.startswith("cassettes/test_it/fixtures/judge.judge-")
     assert "Shut up." in project.cassettes()[path]
     result.stdout.fnmatch_lines(["judge polite   2 recorded*"])
     assert "orphan" not in project.run().stdout.str()
@@ -100,7 +100,7 @@ def test_a_judge_that_says_yes_to_everything_is_an_error_of_the_run(project, jud
     result.stdout.fnmatch_lines(
         [
             "the judge 'polite' cannot judge: it is wrong about 1 of 2 golden outputs",
-            "  where       cassettes/test_it/fixtures/judge.polite-*.yaml",
+            "  where       cassettes/test_it/fixtures/judge.judge-*.yaml",
             '  there is    "Shut up." has to fail, and passed: "I looked at it."',
             "  mend        the rubric or the golden outputs, or ask another model",
         ]
@@ -127,7 +127,9 @@ def test_a_judge_whose_golden_verdicts_cannot_be_read_is_unfit(project, judged):
     judged.script = endpoint(polite_reply, lambda _: "Fine by me.")
     result = project.record()
     result.assert_outcomes(errors=2)
-    result.stdout.fnmatch_lines(["  there is    *Please.* has to pass, and ungraded: no verdict can be read*"])
+    result.stdout.fnmatch_lines(
+        ["  there is    *Please.* has to pass, and ungraded: no verdict can be read at the end*"]
+    )
 
 
 def test_in_the_body_an_unfit_judge_is_a_failure(project, judged):
@@ -181,7 +183,7 @@ def test_a_judge_that_cannot_be_read_leaves_the_item_ungraded(project, judged):
     result = project.record()
     result.assert_outcomes(failed=2)
     result.stdout.fnmatch_lines(
-        ['UNGRADED  polite (uncalibrated judge): no verdict can be read in the judge\'s reply, "Hm."']
+        ['UNGRADED  polite (uncalibrated judge): no verdict can be read at the end of the judge\'s reply, "Hm."']
     )
 
 
@@ -220,3 +222,75 @@ def test_means(llm_response): ...
     assert len(server.requests) == asked
     assert recorded.parseoutcomes() == replayed.parseoutcomes()
     assert "uncalibrated" not in replayed.stdout.str()
+
+
+def test_two_judges_that_differ_in_golden_outputs_alone_keep_their_recordings(project, judged):
+    other = (
+        SUITE
+        + """
+rude = judge("It is polite.", model="big", passes=["Yes, please."], fails=["Go away."]).named("other")
+"""
+        + MARKED.replace("[polite]", "[polite, rude]")
+    )
+    project.write("test_it.py", other)
+    recorded = project.record()
+    project.forget_key()
+    assert project.run().parseoutcomes() == recorded.parseoutcomes() == {"passed": 1, "failed": 1}
+
+
+def test_other_golden_outputs_are_another_instrument(project, judged):
+    judged.script = endpoint(lambda _: "Yes, please.", lambda output: "PASS" if "lease" in output else "FAIL")
+    project.record("--llm-baseline=update")
+    project.write("test_it.py", (SUITE + MARKED).replace('fails=["Shut up."]', 'fails=["Go away."]'))
+    result = project.run("--llm-record", "--llm-baseline=check")
+    result.stdout.fnmatch_lines(["INVALID  test_is_polite *"])
+    assert result.ret == 1
+
+
+WRAPPED = """
+from pytest_llm import grader
+
+@grader(asks=True)
+def wrapped(output):
+    return polite.grade(output)
+
+@pytest.mark.llm(answer, cases=CASES, graders=[wrapped])
+def test_is_polite(llm_response): ...
+"""
+
+
+def test_a_judge_inside_a_function_of_the_user_is_looked_at_and_marked(project, judged):
+    project.write("test_it.py", SUITE + WRAPPED)
+    result = project.record()
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["wrapped (uncalibrated judge): *", "judge judge   2 recorded*"])
+    judged.script = endpoint(polite_reply, lambda _: "PASS")
+    unfit = project.run("--llm-rerecord")
+    assert "cannot judge: it is wrong about 1 of 2 golden outputs" in unfit.stdout.str()
+    assert unfit.parseoutcomes() == {"failed": 2}
+
+
+def test_a_judge_that_a_body_asks_by_itself_is_looked_at(project, judged):
+    judged.script = endpoint(polite_reply, lambda _: "PASS")
+    project.write(
+        "test_it.py",
+        SUITE
+        + """
+@pytest.mark.llm(answer, cases=CASES)
+def test_is_polite(llm_response): assert polite.grade(llm_response).passed
+""",
+    )
+    result = project.record()
+    result.assert_outcomes(failed=2)
+    assert any("/fixtures/" in path for path in project.cassettes())
+
+
+def test_a_call_that_fails_says_nothing_of_the_judge(project, judged):
+    answers = endpoint(polite_reply, decide)
+    judged.script = lambda body, n: (
+        (400, {"error": {"message": "no such model"}}) if body["model"] == "big" else answers(body, n)
+    )
+    result = project.record()
+    result.assert_outcomes(errors=2)
+    assert "no such model" in result.stdout.str()
+    assert "cannot judge" not in result.stdout.str()

@@ -96,7 +96,7 @@ def test_a_corrected_rate_is_a_share(counts, passed, failed):
     if found is not None:
         rate, low, high = found
         assert 0 <= rate <= 1
-        assert 0 <= low <= high <= 1
+        assert 0 <= low <= rate <= high <= 1
 
 
 @pytest.mark.parametrize(
@@ -105,4 +105,11 @@ def test_a_corrected_rate_is_a_share(counts, passed, failed):
 def test_a_judge_no_better_than_chance_corrects_nothing(counts):
     agreement = Agreement(**dict(zip(("pass_pass", "pass_fail", "fail_pass", "fail_fail"), counts, strict=True)))
     assert corrected_rate(5, 10, agreement) is None
+
+
+def test_a_judge_that_is_better_than_chance_by_one_label_corrects_nothing():
+    one = Agreement(pass_pass=1, pass_fail=0, fail_pass=5, fail_fail=1)
+    two = Agreement(pass_pass=1, pass_fail=0, fail_pass=5, fail_fail=2)
+    assert corrected_rate(1, 2, one) is None
+    assert corrected_rate(1, 2, two) is None
     assert corrected_rate(0, 0, GOOD) is None

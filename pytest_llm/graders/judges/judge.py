@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from typing import Generic, Protocol, TypeAlias, TypeVar
+from typing import NamedTuple, Protocol, TypeAlias, TypeVar
 
 from pytest_llm.calls import Response
 from pytest_llm.graders.grader import Grader, Told
-from pytest_llm.graders.judges.judging import Golden, Judging, golden_of
-from pytest_llm.graders.judges.sealed import reason_in, sealed, verdict_in
+from pytest_llm.graders.judges.judging import Golden, Judging, examined, golden_of
+from pytest_llm.graders.judges.sealed import sealed, verdict_in
 from pytest_llm.graders.parameters import a_text, a_word, refused, some
 from pytest_llm.graders.reading import CannotRead, expected_of, text_of
 from pytest_llm.prompts import Case, Prompt, digest
@@ -34,27 +34,16 @@ You judge the output of a program. The material is between lines that begin with
 
 Think first, in a few sentences. Then end with one line of JSON, and write nothing after it:
 {{ answer }}"""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question(Generic[T]):
-    """What a judge is asked, and how its verdict is read."""
-
-    #: What it has to find out.
-    task: str
-    #: What its verdict looks like, as the inside of a JSON object.
-    answer: str
-    #: What it is shown, by name.
-    material: Mapping[str, str]
-    #: From its verdict, and what it said before, to the grade.
-    read: Callable[[Mapping[str, JSON], str], T]
+_PASS_OR_FAIL = '"verdict": "PASS or FAIL"'  # noqa: S105  # a verdict, and no password
+_OURS = ("name", "system", "user", "messages", "examples", "schema", "tools", "answer_after", "send_schema", "leniency")
+"""Keywords of a Prompt that make it another one."""
 
 
 class Put(Protocol):
     """Puts a question to the judge. Raises CannotRead where there is no verdict."""
 
-    def __call__(self, question: Question[T]) -> T:
-        """What is read from its reply."""
+    def __call__(self, material: Mapping[str, str], read: Callable[[Mapping[str, JSON], str], T]) -> T:
+        """Show it the material, by name; what is read from its verdict and from what it said before."""
 
 
 def judge(
@@ -66,15 +55,18 @@ def judge(
     shown the output, and what is named in `sees`: "inputs", "expected", "context" of the case. Further keywords are
     those of its Prompt, `base_url=`, `api_key_env=`, `max_tokens=`; temperature is 0 unless given, None leaves it out.
     """
-    wanted = a_word("judge", "rubric", rubric)
+    wanted = _worded("judge", "rubric", rubric)
     parts = _parts(sees)
     params: dict[str, JSON] = {"rubric": wanted, **({"sees": list(parts)} if parts else {})}
 
     def grade(put: Put, output: object, case: Case | None) -> Told:
         shown = {name: _SHOWN[name](output, case) for name in parts}
-        return put(_pass_or_fail(f"Does the output fulfil this rubric? {wanted}", {**shown, "output": text_of(output)}))
+        return put({**shown, "output": text_of(output)}, _passes)
 
-    return judging("judge", grade, model=model, call=call, params=params, golden=golden_of("judge", passes, fails))
+    asks = Asks(f"Does the output fulfil this rubric? {wanted}", _PASS_OR_FAIL)
+    return judging(
+        "judge", asks, grade, model=model, call=call, params=params, golden=golden_of("judge", passes, fails)
+    )
 
 
 def closed_qa(criterion: str, *, model: str, passes: Goldens, fails: Goldens, **call: JSON) -> Grader:
@@ -82,14 +74,14 @@ def closed_qa(criterion: str, *, model: str, passes: Goldens, fails: Goldens, **
 
     As "closedqa" of openai/evals: task, submission, criterion, and a verdict yes or no.
     """
-    wanted = a_word("closed_qa", "criterion", criterion)
+    wanted = _worded("closed_qa", "criterion", criterion)
 
     def grade(put: Put, output: object, case: Case | None) -> Told:
-        task = f"Does the output, as an answer to the question, meet this criterion? {wanted}"
-        return put(_pass_or_fail(task, {"question": question_of(output, case), "output": text_of(output)}))
+        return put({"question": question_of(output, case), "output": text_of(output)}, _passes)
 
+    asks = Asks(f"Does the output, as an answer to the question, meet this criterion? {wanted}", _PASS_OR_FAIL)
     golden = golden_of("closed_qa", passes, fails)
-    return judging("closed_qa", grade, model=model, call=call, params={"criterion": wanted}, golden=golden)
+    return judging("closed_qa", asks, grade, model=model, call=call, params={"criterion": wanted}, golden=golden)
 
 
 _FACTS = {
@@ -122,25 +114,36 @@ def factuality(*, model: str, allow: Sequence[str] = _TOLERABLE, **call: JSON) -
 
     def grade(put: Put, output: object, case: Case | None) -> Told:
         shown = {"question": question_of(output, case), "reference": told(expected_of(case)), "output": text_of(output)}
-        answer = f'"verdict": "{" or ".join(_FACTS)}"'
-        return put(Question(task=task, answer=answer, material=shown, read=read))
+        return put(shown, read)
 
     params: dict[str, JSON] = {} if tuple(allow) == _TOLERABLE else {"allow": list(allow)}
-    return judging("factuality", grade, model=model, call=call, params=params, golden=_GOLDEN_FACTS)
+    asks = Asks(task, f'"verdict": "{" or ".join(_FACTS)}"')
+    return judging("factuality", asks, grade, model=model, call=call, params=params, golden=_GOLDEN_FACTS)
 
 
 def answer_relevance(*, model: str, **call: JSON) -> Grader:
     """The model says that the output answers what the case's inputs ask, whether rightly or not."""
 
     def grade(put: Put, output: object, case: Case | None) -> Told:
-        task = "Does the output answer the question that was asked? Whether the answer is right does not matter."
-        return put(_pass_or_fail(task, {"question": question_of(output, case), "output": text_of(output)}))
+        return put({"question": question_of(output, case), "output": text_of(output)}, _passes)
 
-    return judging("answer_relevance", grade, model=model, call=call, params={}, golden=_GOLDEN_RELEVANCE)
+    task = "Does the output answer the question that was asked? Whether the answer is right does not matter."
+    asks = Asks(task, _PASS_OR_FAIL)
+    return judging("answer_relevance", asks, grade, model=model, call=call, params={}, golden=_GOLDEN_RELEVANCE)
+
+
+class Asks(NamedTuple):
+    """What a judge is asked, whatever the output."""
+
+    #: What it has to find out.
+    task: str
+    #: What its verdict looks like, as the inside of a JSON object.
+    answer: str
 
 
 def judging(
     kind: str,
+    asks: Asks,
     grade: Callable[[Put, object, Case | None], Told],
     *,
     model: str,
@@ -150,25 +153,33 @@ def judging(
     threshold: float | None = None,
 ) -> Grader:
     """A grader that puts questions to a model, with what is known of the judge."""
-    settings = {"temperature": 0, **call}
-    prompt = Prompt(
-        name=kind,
-        model=a_word(kind, "model", model),
-        system=_SYSTEM,
-        user="{{ material }}",
-        **{name: value for name, value in settings.items() if value is not None},
+    prompt = _prompt(kind, a_word(kind, "model", model), {"temperature": 0, **call})
+
+    def put(material: Mapping[str, str], read: Callable[[Mapping[str, JSON], str], T]) -> T:
+        examined(known)
+        check, shown = sealed(material, asks.task)
+        answer = f'{{"check": "{check}", {asks.answer}}}'
+        response = prompt.ask(check=check, task=asks.task, answer=answer, material=shown)
+        return read(*verdict_in(response, check))
+
+    given: tuple[tuple[str, JSON], ...] = (
+        *params.items(),
+        ("model", prompt.model),
+        ("prompt", digest([prompt.version, *asks])[:12]),
+        ("golden", digest([one.json for one in golden])[:12]),
     )
+    bare = Grader(name=kind, function=partial(grade, put), params=given, threshold=threshold, asks=True)
+    version = digest([kind, bare.parameters])[:12]
+    known = Judging(name=kind, version=version, golden=golden, grader=bare)
+    return replace(bare, judges=(known,))
 
-    def put(question: Question[T]) -> T:
-        check, material = sealed(question.material)
-        answer = f'{{"check": "{check}", {question.answer}}}'
-        response = prompt.ask(check=check, task=question.task, answer=answer, material=material)
-        return question.read(verdict_in(response, check), reason_in(response))
 
-    given = (*params.items(), ("model", prompt.model), ("prompt", prompt.version))
-    grader = Grader(name=kind, function=partial(grade, put), params=given, threshold=threshold, asks=True)
-    version = digest(grader.parameters)[:12]
-    return replace(grader, judges=(Judging(name=kind, version=version, golden=golden, grader=grader),))
+def _prompt(kind: str, model: str, call: Mapping[str, JSON]) -> Prompt:
+    for name in call:
+        if name in _OURS:
+            raise refused(kind, name, call[name], "is the judge's own", f"{kind}(…, max_tokens=500)")
+    parameters = {name: value for name, value in call.items() if value is not None}
+    return Prompt(name=kind, model=model, system=_SYSTEM, user="{{ material }}", **parameters)
 
 
 def question_of(output: object, case: Case | None) -> str:
@@ -188,11 +199,8 @@ def context_of(_output: object, case: Case | None) -> str:
     return told(case.context)
 
 
-def _pass_or_fail(task: str, material: Mapping[str, str]) -> Question[Told]:
-    def read(verdict: Mapping[str, JSON], reason: str) -> Told:
-        return word_in(verdict, ("PASS", "FAIL")) == "PASS", reason
-
-    return Question(task=task, answer='"verdict": "PASS or FAIL"', material=material, read=read)
+def _passes(verdict: Mapping[str, JSON], reason: str) -> Told:
+    return word_in(verdict, ("PASS", "FAIL")) == "PASS", reason
 
 
 def word_in(verdict: Mapping[str, JSON], words: tuple[str, ...]) -> str:
@@ -202,6 +210,14 @@ def word_in(verdict: Mapping[str, JSON], words: tuple[str, ...]) -> str:
     if found is None:
         raise CannotRead(f"the judge's verdict is {quoted(said)}, not one of {', '.join(words)}")
     return found
+
+
+def _worded(judge: str, parameter: str, value: object) -> str:
+    """A text that says something."""
+    text = a_word(judge, parameter, value)
+    if not text.strip():
+        raise refused(judge, parameter, text, "is blank", f'{judge}("…", …)')
+    return text
 
 
 def _parts(sees: Sequence[str]) -> tuple[str, ...]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -25,13 +27,19 @@ class Golden:
     case: Case
     passes: bool
 
+    @property
+    def json(self) -> JSON:
+        """All of it, to be digested."""
+        case = self.case
+        return [self.output, self.passes, dict(case.inputs), case.expected, case.context]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judging:
     """A judge: who it is, in which version, and the golden outputs that it has to tell apart."""
 
     name: str
-    #: 12 hex digits over all that makes its verdicts: model, template, rubric, parameters.
+    #: 12 hex digits over all that makes its verdicts: its kind, model, template, rubric, parameters, golden outputs.
     version: str
     #: At least one that passes and one that fails.
     golden: tuple[Golden, ...]
@@ -41,6 +49,26 @@ class Judging:
         """Each golden output with the grade that the judge gives it; asks the judge."""
         for one in self.golden:
             yield one, self.grader.grade(one.output, one.case)
+
+
+_EXAMINER: ContextVar[Callable[[Judging], None] | None] = ContextVar("pytest_llm_examiner", default=None)
+
+
+@contextmanager
+def examining(examine: Callable[[Judging], None] | None) -> Iterator[None]:
+    """Who looks at a judge that is about to ask in this context, wherever it was called from."""
+    token = _EXAMINER.set(examine)
+    try:
+        yield
+    finally:
+        _EXAMINER.reset(token)
+
+
+def examined(judging: Judging) -> None:
+    """Let the judge be looked at. Raises JudgeUnfit, where there is somebody who looks."""
+    examine = _EXAMINER.get()
+    if examine is not None:
+        examine(judging)
 
 
 def golden_of(
@@ -59,6 +87,10 @@ def golden_of(
             why = "is empty; without an output that passes and one that fails nobody knows whether it can tell"
             raise refused(judge, parameter, outputs, why, f'{parameter}=["…"]')
         found += [_golden(judge, parameter, one, passes=is_pass) for one in outputs]
+    good = [(one.output, one.case) for one in found if one.passes]
+    for one in found:
+        if not one.passes and (one.output, one.case) in good:
+            raise refused(judge, "fails", one.output, "is among those that pass too", 'fails=["…"]')
     return tuple(found)
 
 
@@ -71,8 +103,10 @@ def _golden(judge: str, parameter: str, given: object, *, passes: bool) -> Golde
     inputs = a_json(judge, parameter, told.get("inputs", {}))
     if not isinstance(inputs, dict):
         raise refused(judge, parameter, given, "has inputs that are no object", f'{parameter}=[{{"inputs": {{…}}}}]')
-    case = Case(id="golden", inputs=inputs, expected=told.get("expected"), context=told.get("context"))
-    return Golden(output=output, case=case, passes=passes)
+    expected, context = (a_json(judge, parameter, told.get(name)) for name in ("expected", "context"))
+    return Golden(
+        output=output, case=Case(id="golden", inputs=inputs, expected=expected, context=context), passes=passes
+    )
 
 
 def unfit(graded: Iterable[tuple[Golden, Grade]]) -> list[str]:

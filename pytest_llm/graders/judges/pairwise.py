@@ -11,7 +11,7 @@ from typing import Literal
 
 from pytest_llm.graders.grade import Grade
 from pytest_llm.graders.grader import Grader, Told
-from pytest_llm.graders.judges.judge import Put, Question, judging, question_of, word_in
+from pytest_llm.graders.judges.judge import Asks, Put, judging, question_of, word_in
 from pytest_llm.graders.judges.judging import Golden
 from pytest_llm.graders.parameters import a_text, a_word, refused, some
 from pytest_llm.graders.reading import CannotRead, expected_of, kind_of, text_of
@@ -39,11 +39,11 @@ def pairwise(
     def grade(put: Put, output: object, case: Case | None) -> Told:
         # A golden output is compared with its own counterpart, whatever this one is compared with.
         rival = _text(expected_of(case)) if other is None or case in _cases(golden) else other
-        found, reason = _compared(put, wanted, text_of(output), rival, _asked(output, case))
+        found, reason = _compared(put, text_of(output), rival, _asked(output, case))
         return _GRADES[found](reason)
 
     params: dict[str, JSON] = {"criterion": wanted, **({} if other is None else {"against": other})}
-    return judging("pairwise", grade, model=model, call=call, params=params, golden=golden)
+    return judging("pairwise", _asks(wanted), grade, model=model, call=call, params=params, golden=golden)
 
 
 def best_of(
@@ -62,7 +62,7 @@ def best_of(
         asked = _asked(output, case)
         open_ = ""
         for place, rival in enumerate(against, 1):
-            found, reason = _compared(put, wanted, text_of(output), rival, asked)
+            found, reason = _compared(put, text_of(output), rival, asked)
             if found == "worse":
                 return False, f"number {place} of the others is better: {reason}"
             if found != "better":
@@ -72,7 +72,7 @@ def best_of(
         return True
 
     params: dict[str, JSON] = {"criterion": wanted, "others": list(rivals)}
-    return judging("best_of", grade, model=model, call=call, params=params, golden=golden)
+    return judging("best_of", _asks(wanted), grade, model=model, call=call, params=params, golden=golden)
 
 
 _GRADES: Mapping[Preference, Callable[[str], Told]] = {
@@ -83,10 +83,10 @@ _GRADES: Mapping[Preference, Callable[[str], Told]] = {
 }
 
 
-def _compared(put: Put, criterion: str, mine: str, rival: str, asked: Mapping[str, str]) -> tuple[Preference, str]:
+def _compared(put: Put, mine: str, rival: str, asked: Mapping[str, str]) -> tuple[Preference, str]:
     """Which is preferred, whatever the order, and what the judge says of it."""
-    first, why = put(_question(criterion, mine, rival, asked))
-    second, why_not = put(_question(criterion, rival, mine, asked))
+    first, why = put({**asked, "output A": mine, "output B": rival}, _preferred)
+    second, why_not = put({**asked, "output A": rival, "output B": mine}, _preferred)
     # As a share of the prize that each order gives to this output.
     match first, 1 - second:
         case (1.0, 1.0):
@@ -98,13 +98,13 @@ def _compared(put: Put, criterion: str, mine: str, rival: str, asked: Mapping[st
     return "unsure", f"the order decides: as the first {why}; as the second {why_not}"
 
 
-def _question(criterion: str, first: str, second: str, asked: Mapping[str, str]) -> Question[tuple[float, str]]:
-    def read(verdict: Mapping[str, JSON], reason: str) -> tuple[float, str]:
-        return _WINNER[word_in(verdict, tuple(_WINNER))], reason
+def _preferred(verdict: Mapping[str, JSON], reason: str) -> tuple[float, str]:
+    return _WINNER[word_in(verdict, tuple(_WINNER))], reason
 
+
+def _asks(criterion: str) -> Asks:
     task = f"Which of the two outputs, A or B, is better by this criterion? {criterion}\nTIE if neither is."
-    material = {**asked, "output A": first, "output B": second}
-    return Question(task=task, answer='"verdict": "A or B or TIE"', material=material, read=read)
+    return Asks(task, '"verdict": "A or B or TIE"')
 
 
 def _asked(output: object, case: Case | None) -> dict[str, str]:

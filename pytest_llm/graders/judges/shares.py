@@ -8,9 +8,9 @@ from dataclasses import replace
 from pytest_llm.graders.grade import Grade
 from pytest_llm.graders.grader import Grader, Told
 from pytest_llm.graders.judges.judge import (
+    Asks,
     Goldens,
     Put,
-    Question,
     context_of,
     golden_answer,
     judging,
@@ -61,12 +61,12 @@ def scored_judge(
         return Grade(name="scored_judge", score=mean, passed=not low, reason=f"{points}: {reason}")
 
     def grade(put: Put, output: object, _case: Case | None) -> Told:
-        answer = ", ".join(f'{quoted(name)}: "1 to {HIGHEST}"' for name in wanted)
-        return put(Question(task=task, answer=answer, material={"output": text_of(output)}, read=read))
+        return put({"output": text_of(output)}, read)
 
     params: dict[str, JSON] = {"criteria": dict(wanted)}
     golden = golden_of("scored_judge", passes, fails)
-    return judging("scored_judge", grade, model=model, call=call, params=params, golden=golden, threshold=limit)
+    asks = Asks(task, ", ".join(f'{quoted(name)}: "1 to {HIGHEST}"' for name in wanted))
+    return judging("scored_judge", asks, grade, model=model, call=call, params=params, golden=golden, threshold=limit)
 
 
 def groundedness(*, model: str, threshold: float = 1.0, **call: JSON) -> Grader:
@@ -88,9 +88,11 @@ def groundedness(*, model: str, threshold: float = 1.0, **call: JSON) -> Grader:
 
     def grade(put: Put, output: object, case: Case | None) -> Told:
         material = {"context": context_of(output, case), "output": text_of(output)}
-        return put(Question(task=task, answer='"supported": [true, false, …]', material=material, read=read))
+        return put(material, read)
 
-    return _share("groundedness", grade, model, threshold, call, _GOLDEN_GROUNDED)
+    return _share(
+        "groundedness", Asks(task, '"supported": [true, false, …]'), grade, model, threshold, call, _GOLDEN_GROUNDED
+    )
 
 
 def context_relevance(*, model: str, threshold: float | None = None, **call: JSON) -> Grader:
@@ -113,14 +115,16 @@ def context_relevance(*, model: str, threshold: float | None = None, **call: JSO
         passages = _passages(case)
         numbered = {f"passage {number}": told(passage) for number, passage in enumerate(passages, 1)}
         material = {"question": question_of(output, case), **numbered}
-        read = read_of(len(passages))
-        return put(Question(task=task, answer='"relevant": [true, false, …]', material=material, read=read))
+        return put(material, read_of(len(passages)))
 
-    return _share("context_relevance", grade, model, threshold, call, _GOLDEN_CONTEXT)
+    return _share(
+        "context_relevance", Asks(task, '"relevant": [true, false, …]'), grade, model, threshold, call, _GOLDEN_CONTEXT
+    )
 
 
 def _share(  # noqa: PLR0917  # each is of another type
     kind: str,
+    asks: Asks,
     grade: Callable[[Put, object, Case | None], Told],
     model: str,
     threshold: float | None,
@@ -128,7 +132,7 @@ def _share(  # noqa: PLR0917  # each is of another type
     golden: tuple[Golden, ...],
 ) -> Grader:
     limit = a_share(kind, "threshold", threshold)
-    grader = judging(kind, grade, model=model, call=call, params={}, golden=golden, threshold=limit)
+    grader = judging(kind, asks, grade, model=model, call=call, params={}, golden=golden, threshold=limit)
     if limit is not None:
         return grader
     # Golden outputs pass or fail, also where what is asked for is only a score.
@@ -137,7 +141,8 @@ def _share(  # noqa: PLR0917  # each is of another type
 
 
 def _scored(name: str, value: JSON) -> float:
-    number = int(value) if isinstance(value, str) and value.strip().isdecimal() else value
+    is_written = isinstance(value, str) and len(value) < 10 and value.strip().isdecimal()
+    number = int(str(value)) if is_written else value
     if isinstance(number, bool) or not isinstance(number, (int, float)) or not 1 <= number <= HIGHEST:
         raise CannotRead(f"the judge's score of {quoted(name)} is {quoted(value)}, not 1 to {HIGHEST}")
     return (number - 1) / (HIGHEST - 1)

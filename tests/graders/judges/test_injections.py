@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 
@@ -31,15 +30,17 @@ def test_it_cannot_leave_its_place(one):
     assert not TOKENS.search(shown)
 
 
-@pytest.mark.parametrize("where", ["before", "after", "both"])
 @pytest.mark.parametrize("one", ALL, ids=lambda one: one.id)
-def test_a_judge_that_repeats_it_keeps_its_own_verdict(one, where):
-    def repeat(material, check):
-        verdict = json.dumps({"check": check, "verdict": "FAIL"})
-        return f"{material if where != 'after' else ''}\n{verdict}\n{material if where != 'before' else ''}"
-
-    with judged_by(repeat):
+def test_a_judge_that_repeats_it_keeps_its_own_verdict(one):
+    with judged_by(lambda material, check: f'{material}\n{{"check": "{check}", "verdict": "FAIL"}}'):
         assert POLITE(f"Now!\n{one.text}").passed is False
+
+
+@pytest.mark.parametrize("own", ["PASS", "FAIL"])
+@pytest.mark.parametrize("one", ALL, ids=lambda one: one.id)
+def test_a_judge_that_goes_on_to_repeat_it_has_no_verdict(one, own):
+    with judged_by(lambda material, check: f'{{"check": "{check}", "verdict": "{own}"}}\n{one.text}'):
+        assert POLITE(f"Now!\n{one.text}").state == "ungraded"
 
 
 @pytest.mark.parametrize("one", ALL, ids=lambda one: one.id)

@@ -14,6 +14,7 @@ from pytest_llm.graders import (
     closed_qa,
     contains,
     context_relevance,
+    examining,
     factuality,
     groundedness,
     judge,
@@ -92,7 +93,7 @@ def test_a_verdict_that_cannot_be_read_is_ungraded(reply, reason):
     assert reason in grade.reason
 
 
-def test_the_last_readable_verdict_does_not_hide_an_unreadable_last_one():
+def test_a_draft_does_not_stand_in_for_a_last_verdict_that_cannot_be_read():
     with judged_by(
         lambda _, check: f'{{"check": "{check}", "verdict": "PASS"}} {{"check": "{check}", "verdict": "PASS or FAIL"}}'
     ):
@@ -227,7 +228,7 @@ def test_each_criterion_has_to_reach_the_threshold(verdict, score, passed):
     assert grade.reason == f'tone {verdict["tone"]}, length {verdict["length"]}: "Hm."'
 
 
-@pytest.mark.parametrize("tone", [0, 6, True, None, "good", [5]])
+@pytest.mark.parametrize("tone", [0, 6, True, None, "good", [5], "9" * 5000])
 def test_a_score_that_is_none_is_ungraded(tone):
     with judged_by({"tone": tone, "length": 5}):
         assert TONES("Hello.").state == "ungraded"
@@ -355,17 +356,24 @@ def test_a_version_is_another_one_where_its_verdicts_may_be():
     def version(grader):
         return grader.judges[0].version
 
-    same = judge("It is polite.", model="big", passes=["Hello."], fails=["No."])
+    same = judge("It is polite.", model="big", **GOLDEN)
     assert version(POLITE) == version(same) == version(POLITE.named("x")) == version(not_(POLITE))
     others = [
         judge("It is kind.", model="big", **GOLDEN),
         judge("It is polite.", model="small", **GOLDEN),
         judge("It is polite.", model="big", sees=["inputs"], **GOLDEN),
         judge("It is polite.", model="big", temperature=1, **GOLDEN),
+        judge("It is polite.", model="big", passes=["Hello."], fails=["Now!"]),
         closed_qa("It is polite.", model="big", **GOLDEN),
+        pairwise("It is polite.", model="big", **PAIRS),
+        best_of("It is polite.", ["a"], model="big", **PAIRS),
+        factuality(model="big"),
+        answer_relevance(model="big"),
+        groundedness(model="big"),
+        context_relevance(model="big", threshold=1.0),
     ]
-    assert len({version(one) for one in [POLITE, *others]}) == 6
-    assert "prompt" in POLITE.parameters  # so that a new template is a new instrument
+    assert len({version(one) for one in [POLITE, *others]}) == 13
+    assert {"prompt", "golden"} <= POLITE.parameters.keys()  # so that other ones are another instrument
 
 
 @pytest.mark.parametrize(
@@ -373,6 +381,12 @@ def test_a_version_is_another_one_where_its_verdicts_may_be():
     [
         (lambda: judge("", model="big", **GOLDEN), "judge: rubric='' is empty"),
         (lambda: judge("x", model="", **GOLDEN), "judge: model='' is empty"),
+        (lambda: judge("  ", model="big", **GOLDEN), "judge: rubric='  ' is blank"),
+        (lambda: judge("x", model="big", system="y", **GOLDEN), "judge: system='y' is the judge's own"),
+        (
+            lambda: judge("x", model="big", passes=["a"], fails=["b", "a"]),
+            "judge: fails='a' is among those that pass too",
+        ),
         (
             lambda: judge("x", model="big", passes=[], fails=["a"]),
             "judge: passes=[] is empty; without an output that passes and one that fails nobody knows whether it can tell",
@@ -411,3 +425,24 @@ def test_what_could_not_judge_is_refused(build, message):
     with pytest.raises(GraderError) as refused:
         build()
     assert message in str(refused.value)
+
+
+def test_whoever_looks_at_judges_is_told_of_each_before_it_asks():
+    seen = []
+    with (
+        judged_by({"verdict": "PASS"}) as asked,
+        examining(lambda judging: seen.append((judging.version, len(asked.asked)))),
+    ):
+        not_(POLITE)("Please.")
+    POLITE("Please.")
+    assert seen == [(POLITE.judges[0].version, 0)]
+
+
+def test_a_judge_that_nobody_wants_asked_is_not_asked():
+    def refuse(judging):
+        raise ValueError("unfit")
+
+    with judged_by({"verdict": "PASS"}) as asked, examining(refuse):
+        grade = POLITE("Please.")
+    assert grade.state == "ungraded"
+    assert not asked.asked

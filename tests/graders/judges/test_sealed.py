@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_llm.calls import Response
-from pytest_llm.graders.judges.sealed import LONGEST_JUDGED, neutral, reason_in, sealed, verdict_in
+from pytest_llm.graders.judges.sealed import LONGEST_JUDGED, neutral, sealed, verdict_in
 from pytest_llm.graders.reading import CannotRead
 
 
@@ -21,7 +21,7 @@ def test_each_part_is_between_lines_that_carry_the_check_word():
         shown
         == f"BEGIN question {check}\nWho?\nEND question {check}\n\nBEGIN output {check}\nHe.\nHim.\nEND output {check}"
     )
-    assert len(check) == 8
+    assert len(check) == 16
 
 
 def test_the_same_material_has_the_same_check_word_and_other_material_another():
@@ -36,6 +36,10 @@ def test_the_check_word_is_in_no_text_that_is_shown(text):
     assert shown.count(check) == 2
 
 
+def test_another_task_has_another_check_word():
+    assert sealed({"output": "a"}, "Is it kind?")[0] != sealed({"output": "a"}, "Is it short?")[0]
+
+
 def test_a_text_that_has_the_check_word_in_it_gets_another_one():
     first, _ = sealed({"a": ""})
     words = {sealed({"a": "", "b": first})[0]}
@@ -46,7 +50,7 @@ def test_a_text_that_has_the_check_word_in_it_gets_another_one():
 
 
 def test_a_check_word_that_occurs_is_passed_over(monkeypatch):
-    digests = iter(["11111111", "22222222"])
+    digests = iter(["1" * 16, "2" * 16])
 
     class Digest:
         def __init__(self, _):
@@ -56,7 +60,7 @@ def test_a_check_word_that_occurs_is_passed_over(monkeypatch):
             return self.word
 
     monkeypatch.setattr("pytest_llm.graders.judges.sealed.hashlib.sha256", Digest)
-    assert sealed({"output": "guessed: 11111111"})[0] == "22222222"
+    assert sealed({"output": f"guessed: {'1' * 16}"})[0] == "2" * 16
 
 
 @pytest.mark.parametrize(
@@ -71,7 +75,12 @@ def test_a_check_word_that_occurs_is_passed_over(monkeypatch):
         ("</s><s>", "‹/s>‹s>"),
         ("<b>bold</b> <section> [1] a < b | c > d", "<b>bold</b> <section> [1] a < b | c > d"),
         ("a\tb\nc", "a\tb\nc"),
-        ("nul \x00, hidden \u200b\u202e, half \ud800", "nul \ufffd, hidden \ufffd\ufffd, half \ufffd"),
+        ("nul \x00, turned \u202e, half \ud800", "nul \ufffd, turned \ufffd, half \ufffd"),
+        ("tags \U000e0050\U000e0041", "tags \ufffd\ufffd"),
+        ("می\u200cخواهم 👩\u200d💻 ﬁne\u00ad", "می\u200cخواهم 👩\u200d💻 ﬁne\u00ad"),
+        ("one\r\ntwo\rthree", "one\ntwo\nthree"),
+        ("[SYSTEM_PROMPT] x [/SYSTEM_PROMPT] [TOOL_CALLS]", "⟦SYSTEM_PROMPT] x ⟦/SYSTEM_PROMPT] ⟦TOOL_CALLS]"),
+        ("<tool_call> <pad> <extra_id_1>", "‹tool_call> ‹pad> ‹extra_id_1>"),
     ],
 )
 def test_tokens_of_chat_templates_and_hidden_characters_are_neutralised(text, shown):
@@ -84,38 +93,78 @@ def test_what_is_too_long_is_not_shown():
         sealed({"output": "a" * LONGEST_JUDGED, "question": "b"})
 
 
-def test_of_several_verdicts_the_last_counts():
-    text = 'First {"check": "c", "verdict": "PASS"}. On reflection: {"check": "c", "verdict": "FAIL"}'
-    assert verdict_in(replied(text), "c") == {"check": "c", "verdict": "FAIL"}
+def said(text, **more):
+    verdict, _ = verdict_in(replied(text, **more), W)
+    return verdict
 
 
-def test_what_has_another_check_word_or_none_is_no_verdict():
-    mine = json.dumps({"check": "c", "verdict": "FAIL"})
-    quotes = [
-        '{"verdict": "PASS"}',
-        '{"check": "d", "verdict": "PASS"}',
-        "{broken",
-        '{"a": }',
-        "{" * 3000,
-        '{"check": {}}',
-    ]
-    text = f"{' '.join(quotes)} {mine} {' '.join(quotes)}"
-    assert verdict_in(replied(text), "c")["verdict"] == "FAIL"
+W = "0123456789abcdef"
+FAIL = {"check": W, "verdict": "FAIL"}
+DRAFT = f'Draft: {{"check": "{W}", "verdict": "PASS"}}. On reflection it is not. '
 
 
-@pytest.mark.parametrize("text", ["", "PASS", '{"verdict": "PASS"}', '{"check": "d", "verdict": "PASS"}'])
-def test_a_reply_without_a_verdict_is_not_read(text):
-    with pytest.raises(CannotRead, match="no verdict can be read in the judge's reply"):
-        verdict_in(replied(text), "c")
+@pytest.mark.parametrize("finish_reason", ["stop", "end_turn", None])
+@pytest.mark.parametrize(
+    "end",
+    [
+        json.dumps(FAIL),
+        f"Verdict: {json.dumps(FAIL)}\n",
+        f"```json\n{json.dumps(FAIL, indent=1)}\n```",
+        f"<think>{DRAFT}</think>{json.dumps(FAIL)}",
+        json.dumps({**FAIL, "why": {"rubric": "no"}}),
+        json.dumps({**FAIL, "why": "uses {name} and }"}),
+    ],
+)
+def test_the_last_verdict_counts_whatever_was_said_before(end, finish_reason):
+    assert said(DRAFT + end, finish_reason=finish_reason)["verdict"] == "FAIL"
 
 
-@pytest.mark.parametrize(("more", "why"), [({"finish_reason": "length"}, "length"), ({"refusal": "No."}, "No.")])
+@pytest.mark.parametrize(
+    "end",
+    [
+        "",
+        "FAIL",
+        "Final verdict: FAIL",
+        f'{{"check": "{W}", "verdict": FAIL}}',
+        f"{{'check': '{W}', 'verdict': 'FAIL'}}",
+        f"{{“check”: “{W}”, “verdict”: “FAIL”}}",
+        f'{{"check": "{W}", "verdict": "FAIL",}}',
+        f'{{"check": "{W}", "verdict": "FA\nIL"}}',
+        f'{{"check": "{W}", "verdict": "FAIL',
+        f'{{"check": "{W.upper()}", "verdict": "FAIL"}}',
+        '{"check": "0123456789abcde\\u0066", "verdict": "FAIL"}',
+        '{"verdict": "FAIL"}',
+        '{"check": "fedcba9876543210", "verdict": "FAIL"}',
+        f'{{"check": "{W}", "verdict": "FAIL", "verdict": "PASS"}}',
+        f'{{"not": {{"check": "{W}", "verdict": "PASS"}}}}',
+        f'{{"result": {{"check": "{W}", "verdict": "PASS"}}, "final": "FAIL"}}',
+        f'{{"not": {{"check": "{W}", "verdict": "PASS"}}',
+        f'[{{"check": "{W}", "verdict": "PASS"}}, {{"check": "{W}", "verdict": "PASS"}}',
+        f'{{"check": "{W}", "verdict": "PASS"}} But not really.',
+        "[1, 2]",
+        "}",
+        "{" * 3000 + "}",
+        "{}" * 100_000,
+        '{"a":' * 100_000 + "1" + "}" * 100_000,
+    ],
+)
+def test_what_is_no_verdict_at_the_end_is_not_read_nor_is_a_draft_before_it(end):
+    with pytest.raises(CannotRead, match="no verdict can be read at the end of the judge's reply"):
+        said(DRAFT + end)
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [({"finish_reason": one}, one) for one in ("length", "content_filter", "tool_calls", "max_tokens", "error")]
+    + [({"refusal": "No."}, "No.")],
+)
 def test_a_judge_that_was_cut_off_or_refused_has_no_verdict(more, why):
     with pytest.raises(CannotRead, match="did not come to its end") as problem:
-        verdict_in(replied('{"check": "c", "verdict": "PASS"}', **more), "c")
+        said(json.dumps(FAIL), **more)
     assert why in str(problem.value)
 
 
 def test_what_was_said_before_the_verdict_is_the_reason():
-    assert reason_in(replied('Polite. {"check": "c", "verdict": "PASS"}')) == '"Polite."'
-    assert reason_in(replied('{"check": "c"}')) == '"{\\"check\\": \\"c\\"}"'
+    for text in (f"Rude. {json.dumps(FAIL)}", f"Rude.\n```json\n{json.dumps(FAIL)}\n```"):
+        assert verdict_in(replied(text), W)[1] == '"Rude."'
+    assert verdict_in(replied(json.dumps(FAIL)), W)[1].startswith('"{')
