@@ -29,7 +29,7 @@ from pytest_llm.collection import (
 from pytest_llm.errors import CassetteMiss, EndpointError, LlmError
 from pytest_llm.forecast import FORECAST, forecast
 from pytest_llm.gating import Gating
-from pytest_llm.graders import examining
+from pytest_llm.graders.judges.judging import examining
 from pytest_llm.heard import AT_HAND
 from pytest_llm.hookspecs import FIXTURES_ATTRIBUTE, REPORT_ATTRIBUTE, SKIPPED_ATTRIBUTE
 from pytest_llm.items import OPEN, OpenItem, properties_of

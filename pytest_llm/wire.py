@@ -30,7 +30,7 @@ from pytest_llm.cassettes import (
 )
 from pytest_llm.clients import Clients
 from pytest_llm.errors import CallFailed, LlmError, NoRoomYet
-from pytest_llm.graders import Judging, examining
+from pytest_llm.graders.judges.judging import Judging, examining
 from pytest_llm.prompts import Asker, sending
 
 if TYPE_CHECKING:

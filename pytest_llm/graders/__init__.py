@@ -11,7 +11,7 @@ from pytest_llm.graders.composition import all_of, any_of, at_least, not_, weigh
 from pytest_llm.graders.grade import Grade, GradeState
 from pytest_llm.graders.grader import Grader, Told, grader
 from pytest_llm.graders.judges.judge import answer_relevance, closed_qa, factuality, judge
-from pytest_llm.graders.judges.judging import Judging, examining
+from pytest_llm.graders.judges.judging import Judging
 from pytest_llm.graders.judges.pairwise import best_of, pairwise
 from pytest_llm.graders.judges.shares import context_relevance, groundedness, scored_judge
 from pytest_llm.graders.judges.similar import similar
@@ -58,7 +58,6 @@ __all__ = [
     "equals",
     "equals_expected",
     "exact_match",
-    "examining",
     "f1",
     "factuality",
     "fields_match",

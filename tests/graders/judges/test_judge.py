@@ -14,7 +14,6 @@ from pytest_llm.graders import (
     closed_qa,
     contains,
     context_relevance,
-    examining,
     factuality,
     groundedness,
     judge,
@@ -22,7 +21,7 @@ from pytest_llm.graders import (
     pairwise,
     scored_judge,
 )
-from pytest_llm.graders.judges.judging import unfit
+from pytest_llm.graders.judges.judging import examining, unfit
 from pytest_llm.prompts import Case
 
 GOLDEN = {"passes": ["Please."], "fails": ["Now!"]}
