@@ -1,5 +1,6 @@
 """What holds for each grader of the room, whatever the output."""
 
+import ast
 import inspect
 import json
 
@@ -180,6 +181,15 @@ def test_every_exported_grader_is_here():
     assert names == set(graders.__all__) - others
     assert graders.__all__ == sorted(graders.__all__)
     assert inspect.isfunction(graders.grader)
+
+
+def test_what_is_loaded_on_first_use_is_typed_too_and_nothing_else_is_there():
+    tree = ast.parse(inspect.getsource(graders))
+    typed = {alias.asname for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names}
+    assert typed - {None} == set(graders._FILES)
+    assert all(getattr(graders, name) is not None for name in graders.__all__)
+    with pytest.raises(AttributeError, match="'nothing'"):
+        getattr(graders, "nothing")  # noqa: B009 - it is the looking up that is tested
 
 
 @given(TEXTS, EXPECTED)
