@@ -40,6 +40,12 @@ class Calibration:
     injections_passed: tuple[str, ...] = ()
 
     @property
+    def is_told_from_chance(self) -> bool:
+        """Whether the judge agrees with people more than by chance, for all that is known: 95 % of it."""
+        interval = self.agreement.kappa_interval
+        return interval is not None and interval[0] > 0
+
+    @property
     def text(self) -> str:
         """The file's text."""
         own = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "agreement"}

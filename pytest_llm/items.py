@@ -141,7 +141,8 @@ class OpenItem:
     @property
     def place(self) -> Place:
         """Where the recording is, for messages."""
-        return Place(nodeid=self.item.nodeid, cassette=self.recorder.shown, sample=self.draw.sample)
+        cassette = self.recorder.shown if self.recorder.exchanges else ""
+        return Place(nodeid=self.item.nodeid, cassette=cassette, sample=self.draw.sample)
 
     def reach(self) -> None:
         """Take over what was asked ahead: the item is about to ask by itself. Raises JudgeUnfit."""
@@ -207,6 +208,12 @@ class OpenItem:
         """Grade an output, or the item's response; recorded, never raised."""
         if self.judged:
             raise MarkerError("llm_grade after the body of the test, where it decides nothing", where=self.item.nodeid)
+        if isinstance(output, Grader) and not isinstance(grader, Grader):
+            raise MarkerError(
+                "llm_grade was given the output first",
+                where=self.item.nodeid,
+                fix={"write": "llm_grade(grader, output)"},
+            )
         if output is None:
             if self.response is None:
                 raise MarkerError(

@@ -16,7 +16,7 @@ import pytest
 
 from pytest_llm.calibrations import calibrations_from
 from pytest_llm.cassettes import Recorder
-from pytest_llm.errors import JudgeUnfit
+from pytest_llm.errors import CassetteMiss, JudgeUnfit, explain
 from pytest_llm.graders import Judging
 from pytest_llm.graders.judges.judging import unfit
 from pytest_llm.recordings import Recordings
@@ -45,11 +45,11 @@ class KnownJudges:
         """Let it pass."""
 
     def is_calibrated(self, judging: Judging, item: pytest.Function) -> bool:
-        """Whether it was compared with people, in this version, here or above. Raises CalibrationError."""
+        """Whether it was compared with people, here or above, and told from chance. Raises CalibrationError."""
         folder = item.path.parent
         if folder not in self._calibrated:
             found = calibrations_from(folder, self._root)
-            self._calibrated[folder] = frozenset(one.judge_version for one in found)
+            self._calibrated[folder] = frozenset(one.judge_version for one in found if one.is_told_from_chance)
         return judging.version in self._calibrated[folder]
 
 
@@ -77,6 +77,10 @@ class JudgesAtWork(KnownJudges):
                     self._look(judging, recorder, environment)
                 except JudgeUnfit as problem:
                     seen.problem = problem
+                except CassetteMiss as miss:
+                    if miss.kind not in ("budget", "blocked"):
+                        raise _not_asked(judging, recorder) from miss
+                    raise
                 finally:
                     recorder.close()
                     self._fixtures.count(recorder)
@@ -97,3 +101,16 @@ class JudgesAtWork(KnownJudges):
                 instead=wrong,
                 fix={"mend": "the rubric or the golden outputs, or ask another model"},
             )
+
+
+def _not_asked(judging: Judging, recorder: Recorder) -> CassetteMiss:
+    what = f"what the judge {judging.name!r} says of its golden outputs has no recording, in this version"
+    text = explain(
+        what,
+        where=recorder.shown,
+        instead=["another version, maybe: of rubric, model, golden outputs, or our template"],
+        fix={"record it": "pytest --llm-record"},
+    )
+    return CassetteMiss(
+        text, kind="missing", heading=f"without what the judge {judging.name!r} says of its golden outputs"
+    )

@@ -130,4 +130,7 @@ def test_what_is_not_known_is_not_made_up():
         "  sensitivity    unknown",
         "  specificity    unknown",
     ]
-    assert lines[-1] == "  injections     0 of 50 passed"
+    assert lines[-2:] == [
+        "  injections     0 of 50 passed",
+        "  it cannot be told from chance by these labels, and stays uncalibrated",
+    ]

@@ -168,7 +168,9 @@ def _attacked(judging: Judging, text: str) -> Golden:
 
 def _judge(named: str, *, record: bool) -> tuple[str, Judging, CollectedTests]:
     file, _, name = named.partition("::")
-    if not name or not Path(file).is_file():
+    if name and not Path(file).is_file():
+        raise OptionError(f"there is no file {file}", fix={"check": "the path, from this folder"})
+    if not name:
         fix = {"write": "pytest-llm calibrate tests/test_support.py::polite labels.jsonl"}
         raise OptionError(f"{named!r} is no file and judge", fix=fix)
     tests = collect([Path(file)], "record" if record else "replay")
@@ -180,6 +182,9 @@ def _judge(named: str, *, record: bool) -> tuple[str, Judging, CollectedTests]:
     if len(judges[name]) > 1:
         raise OptionError(f"{name!r} is made of several judges", where=file, instead=[one.name for one in judges[name]])
     judging = judges[name][0]
+    if judging.grader.function is not tests.graders[name].function:
+        fix = {"calibrate": "the judge itself"}
+        raise OptionError(f"{name!r} is made of the judge {judging.name!r}, and is none", where=file, fix=fix)
     # One that was given no name goes by that of the variable: two of a kind are not to share a file.
     return file, replace(judging, name=name) if judging.name == judging.grader.name else judging, tests
 

@@ -187,8 +187,10 @@ def _composed(
     """
     fix = f'{kind}({label}contains("…"))'
     for place, grader in enumerate(graders):
-        if not isinstance(grader, Grader):
-            raise refused(kind, "graders", grader, "is no grader", fix)
+        given: object = grader
+        if not isinstance(given, Grader):
+            why = "is a list; graders are given one by one" if isinstance(given, (list, tuple)) else "is no grader"
+            raise refused(kind, "graders", given, why, fix)
         if grader.score_only and (scores is None or place in scores):
             what = f"{kind}: {grader.name!r} gives a score without a threshold, which neither passes nor fails"
             raise GraderError(what, fix={"write": "threshold=0.8"})

@@ -20,6 +20,10 @@ class Grade:
     #: Why, for a person: expected and actual. Model output in it is quoted.
     reason: str = ""
 
+    def __bool__(self) -> bool:
+        """Refused: of three values two would be taken for the same. Raises TypeError."""
+        raise TypeError(f"a Grade has three values, this one is {self.state}; write `grade.passed`, or llm_grade(…)")
+
     @property
     def state(self) -> GradeState:
         """The grade in one word; "scored" and "ungraded" count neither as passed nor as failed."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pytest_llm.graders.judges.judging import Judging
 
 LONGEST_REASON = 4000
+LONGEST_SHOWN = 100
 #: What definitions of scores lose by rounding: three of three words and three of five are an F1 of 0.7499999999999999.
 ROUNDING = 1e-12
 _RETURNS = "bool, a score of 0..1, Grade, or one of the first two with a reason: (score, reason)"
@@ -29,7 +30,7 @@ Told: TypeAlias = bool | float | Grade | tuple[float, str]
 """What a grader's function may return; a bool is a float to type checkers, so (bool, reason) is in it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Grader:
     """A named, parametrised function from an output and a case to a grade.
 
@@ -55,6 +56,11 @@ class Grader:
     score_only: bool = False
     #: The judges whose verdicts are in its grade; they are looked at before it counts.
     judges: tuple[Judging, ...] = ()
+
+    def __repr__(self) -> str:
+        """As it was written, nearly."""
+        told = ", ".join(f"{name}={value!r}" for name, value in self.parameters.items())
+        return f"<grader {self.name}: {told[:LONGEST_SHOWN]}>" if told else f"<grader {self.name}>"
 
     @property
     def parameters(self) -> dict[str, JSON]:
@@ -85,6 +91,9 @@ class Grader:
         raise GraderError(f"grader {self.name!r} is asynchronous", fix={"write": "await g(output, case)"})
 
     def _begun(self, output: object, case: Case | None) -> Grade | Awaitable[object]:
+        given: object = case  # of a user whose code nobody has checked
+        if given is not None and not isinstance(given, Case):
+            return self._raised(CannotRead(f"it takes a Case beside the output, and was given {kind_of(case)}"))
         try:
             told = self.function(output, case) if self.takes_case else self.function(output)
         except Exception as problem:  # what a user's function raises is a grade; see _raised
@@ -199,6 +208,9 @@ def _signature(function: object) -> tuple[bool, object]:
     """Whether a function takes the case, and its annotation of what it returns."""
     if isinstance(function, Grader):
         raise GraderError(f"{function.name!r} is a grader already", fix={"write": 'that.named("…")'})
+    if getattr(function, "__module__", "").startswith("pytest_llm.graders."):
+        name = getattr(function, "__name__", "it")
+        raise GraderError(f"{name} is not called, and makes a grader", fix={"write": f"{name}(…)"})
     if not callable(function):
         raise refused("grader", "function", function, "is no function", "@grader above a def")
     try:

@@ -30,7 +30,7 @@ def refused(grader: str, parameter: str, value: object, why: str, fix: str) -> G
 def a_text(grader: str, parameter: str, value: object) -> str:
     """Any str."""
     if not isinstance(value, str):
-        raise refused(grader, parameter, value, "is no text", f'{grader}("…")')
+        raise refused(grader, parameter, value, "is no text", f'{parameter}="…"')
     return value
 
 
@@ -38,7 +38,7 @@ def a_needle(grader: str, parameter: str, value: object) -> str:
     """A str that is not in every text."""
     text = a_text(grader, parameter, value)
     if not text:
-        raise refused(grader, parameter, value, "is in every text, so it could not fail", f'{grader}("…")')
+        raise refused(grader, parameter, value, "is in every text, so it could not fail", f'{parameter}="…"')
     return text
 
 
@@ -46,13 +46,13 @@ def a_word(grader: str, parameter: str, value: object) -> str:
     """A str that is not empty."""
     text = a_text(grader, parameter, value)
     if not text:
-        raise refused(grader, parameter, value, "is empty", f'{grader}("…")')
+        raise refused(grader, parameter, value, "is empty", f'{parameter}="…"')
     return text
 
 
 def some(grader: str, parameter: str, values: Iterable[object]) -> tuple[object, ...]:
     """A list with something in it; a bare str is refused, since it would be taken letter by letter."""
-    fix = f'{grader}(["…", "…"])'
+    fix = f'{parameter}=["…", "…"]'
     if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
         raise refused(grader, parameter, values, "is no list", fix)
     found = tuple(values)
@@ -79,9 +79,9 @@ def a_share(grader: str, parameter: str, value: object) -> float | None:
 def a_count(grader: str, parameter: str, value: object, *, least: int) -> int:
     """A whole number of at least `least`."""
     if isinstance(value, bool) or not isinstance(value, int):
-        raise refused(grader, parameter, value, "is no whole number", f"{parameter}=100")
+        raise refused(grader, parameter, value, "is no whole number", f"{parameter}={least or 100}")
     if value < least:
-        raise refused(grader, parameter, value, f"is below {least}", f"{parameter}=100")
+        raise refused(grader, parameter, value, f"is below {least}", f"{parameter}={least or 100}")
     return value
 
 

@@ -33,6 +33,8 @@ def calibration_lines(found: Calibration, run: Run | None = None) -> list[str]:
         more = len(found.injections_passed) - MOST_NAMED
         told = f": {named}{f' and {more} more' if more > 0 else ''}" if named else ""
         lines.append(f"  injections     {len(found.injections_passed)} of {found.injections} passed{told}")
+    if not found.is_told_from_chance:
+        lines.append("  it cannot be told from chance by these labels, and stays uncalibrated")
     return [visible(line) for line in [*lines, *_in_run(found, run)]]
 
 

@@ -17,6 +17,7 @@ class Place:
     """Where an item's recording is, and how to ask for it again."""
 
     nodeid: str
+    #: "" where nothing was asked.
     cassette: str
     sample: int
 
@@ -31,7 +32,8 @@ def failure_text(grades: Sequence[GradeRecord], response: Response | None, place
     blocks += [f"UNGRADED  {grade.title}: {grade.reason}" for grade in ungraded]
     if response is not None:
         blocks.append(_conversation(response))
-    blocks.append(_commands(place) if failed else _recording(place) + MEND_GRADER)
+    if place.cassette:
+        blocks.append(_commands(place) if failed else _recording(place) + MEND_GRADER)
     return visible("\n\n".join(blocks))
 
 

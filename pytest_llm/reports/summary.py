@@ -151,6 +151,8 @@ def _unrecorded(results: Iterable[Result]) -> list[str]:
 def _group(kind: str, heading: str, change: str, prompt: str | None, group: list[Result]) -> list[str]:
     of_prompt = f' of Prompt "{prompt}"' if prompt else ""
     if kind != "stale":
+        if heading:
+            return [f"{len(group)} {one_line(heading)}: {_named(group)}"]
         word = {"missing": "without a recording", "exhausted": "with fewer recorded replies than they ask for"}
         return [f"{len(group)} {word.get(kind, kind)}{of_prompt}: {_named(group)}"]
     shown = change.split("\n")

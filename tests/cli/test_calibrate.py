@@ -10,12 +10,13 @@ from scripted_judge import endpoint
 SUITE = """
 import pytest
 from pytest_llm import Prompt
-from pytest_llm.graders import all_of, contains, judge
+from pytest_llm.graders import all_of, contains, judge, not_
 
 answer = Prompt(name="answer", model="tiny", user="{{ q }}")
 polite = judge("It is polite.", model="big", passes=["Please."], fails=["Shut up."]).named("polite")
 both = all_of(polite, polite.named("too"))
 short = contains("x")
+rude = not_(polite)
 
 @pytest.mark.llm(answer, cases=[{"id": "one", "q": "May I?"}, {"id": "two", "q": "Now?"}], graders=[polite])
 def test_is_polite(llm_response): ...
@@ -109,6 +110,12 @@ def test_the_same_output_twice_is_two_verdicts(project, server):
 
 def test_a_judge_is_marked_until_it_is_calibrated_and_again_when_it_changes(project, server):
     assert "uncalibrated: polite" in project.record().stdout.str()
+    few = calibrate(project, "--record")
+    few.stdout.fnmatch_lines(["  it cannot be told from chance by these labels, and stays uncalibrated"])
+    assert "uncalibrated: polite" in project.run().stdout.str()
+    project.write(
+        "labels.jsonl", lines([(f"Please {n}.", True) for n in range(9)] + [(f"No {n}.", False) for n in range(9)])
+    )
     calibrate(project, "--record")
     calibrated = project.run()
     calibrated.assert_outcomes(passed=1, failed=1)
@@ -165,10 +172,11 @@ def test_a_judge_that_persuasion_does_not_reach_passes_none(project, server):
     [
         (["test_it.py::polite"], "a judge is compared with labelled outputs, and none are given"),
         (["test_it.py", "labels.jsonl"], "'test_it.py' is no file and judge"),
-        (["nowhere.py::polite", "labels.jsonl"], "'nowhere.py::polite' is no file and judge"),
+        (["nowhere.py::polite", "labels.jsonl"], "there is no file nowhere.py"),
+        (["test_it.py::rude", "labels.jsonl"], "'rude' is made of the judge 'polite', and is none"),
         (
             ["test_it.py::short", "labels.jsonl"],
-            "there is no judge 'short' in the file\n  where       test_it.py\n  there is    both\n  there is    polite",
+            "there is no judge 'short' in the file\n  where       test_it.py\n  there is    both\n  there is    polite\n  there is    rude",
         ),
         (["test_it.py::both", "labels.jsonl"], "'both' is made of several judges"),
         (["test_it.py::polite", "nothing.jsonl"], "the labelled outputs cannot be read"),
@@ -255,9 +263,7 @@ kind = judge("It is kind.", model="big", passes=["Please."], fails=["No."])
 
 
 def test_a_verdict_that_is_made_of_the_judges_is_not_taken_for_its_own(project, server):
-    project.write(
-        "test_it.py", SUITE.replace("graders=[polite]", "graders=[not_(polite)]").replace("all_of, ", "all_of, not_, ")
-    )
+    project.write("test_it.py", SUITE.replace("graders=[polite]", "graders=[not_(polite)]"))
     project.record()
     result = calibrate(project, "--record")
     assert "last run" not in result.stdout.str()

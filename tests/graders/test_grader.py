@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from pytest_llm.calls import Response
 from pytest_llm.errors import GraderError
-from pytest_llm.graders import Grade, Grader, contains, grader
+from pytest_llm.graders import Grade, Grader, contains, exact_match, grader
 from pytest_llm.prompts import Case
 
 CASE = Case(id="one", inputs={"q": "?"}, expected="yes")
@@ -250,7 +250,7 @@ def test_a_grader_is_frozen_and_shows_its_parameters():
     it = contains("a")
     with pytest.raises(AttributeError):
         it.name = "b"
-    assert repr(it).startswith("Grader(name='contains', params=(('text', 'a'),)")
+    assert repr(it) == "<grader contains: text='a'>"
 
 
 def test_a_coroutine_function_makes_an_awaitable_grade():
@@ -341,3 +341,23 @@ def test_a_score_only_grader_is_known_by_its_annotation():
     assert grader(share).score_only
     assert not grader(threshold=0.5)(share).score_only
     assert isinstance(grader(share), Grader)
+
+
+def test_a_grade_is_not_taken_for_true_or_false():
+    for passed in (True, False, None):
+        with pytest.raises(TypeError, match=r"a Grade has three values, this one is \w+; write `grade.passed`"):
+            bool(Grade(name="it", passed=passed))
+
+
+def test_a_grader_of_ours_that_was_not_called_is_told_apart():
+    with pytest.raises(GraderError, match=r"contains is not called, and makes a grader\n  write       contains\(…\)"):
+        grader(contains)
+
+
+def test_what_is_no_case_is_named():
+    grade = contains("a")("a", "Paris")
+    assert (grade.state, grade.reason) == ("ungraded", "it takes a Case beside the output, and was given a str")
+
+
+def test_a_grader_without_parameters_shows_its_name():
+    assert repr(exact_match()) == "<grader exact_match>"

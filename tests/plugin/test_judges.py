@@ -159,7 +159,13 @@ def test_golden_outputs_without_a_recording_are_a_miss_that_says_so(project, jud
     project.forget_key()
     result = project.run()
     result.assert_outcomes(errors=2)
-    result.stdout.fnmatch_lines(["*pytest --llm-record*"])
+    result.stdout.fnmatch_lines(
+        [
+            "what the judge 'polite' says of its golden outputs has no recording, in this version",
+            "  record it   pytest --llm-record",
+            "2 without what the judge 'polite' says of its golden outputs: one, two",
+        ]
+    )
 
 
 def test_a_changed_rubric_asks_the_judge_again_and_not_the_subject(project, judged):

@@ -39,6 +39,34 @@ def paris(project, serve):
     return run
 
 
+def test_a_failure_over_a_given_text_names_no_recording(project):
+    project.write(
+        "test_it.py",
+        PROMPT
+        + """
+@pytest.mark.llm(cases=CASES)
+def test_it(llm_grade): llm_grade(contains("London"), "Paris")
+""",
+    )
+    result = project.run()
+    result.assert_outcomes(failed=1)
+    assert 'contains: "London" is not in "Paris"' in result.stdout.str()
+    assert "recording" not in result.stdout.str()
+
+
+def test_an_output_in_the_place_of_the_grader_is_told(project):
+    project.write(
+        "test_it.py",
+        PROMPT
+        + """
+@pytest.mark.llm(cases=CASES)
+def test_it(llm_grade): llm_grade("Paris", contains("London"))
+""",
+    )
+    result = project.run()
+    result.stdout.fnmatch_lines(["*llm_grade was given the output first", "*llm_grade(grader, output)"])
+
+
 def test_passed_when_body_and_required_grades_pass(paris):
     result = paris("""
 @pytest.mark.llm(ask, cases=CASES, graders=[contains("Paris"), not_(contains("London"))])

@@ -7,6 +7,7 @@ to know how often it is right lets `pytest-llm calibrate` compare it with people
 
 from __future__ import annotations
 
+import difflib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -35,8 +36,13 @@ You judge the output of a program. The material is between lines that begin with
 Think first, in a few sentences. Then end with one line of JSON, and write nothing after it:
 {{ answer }}"""
 _PASS_OR_FAIL = '"verdict": "PASS or FAIL"'  # noqa: S105  # a verdict, and no password
-_OURS = ("name", "system", "user", "messages", "examples", "schema", "tools", "answer_after", "send_schema", "leniency")
-"""Keywords of a Prompt that make it another one."""
+_THEIRS = (
+    *("rubric", "criterion", "criteria", "passes", "fails", "sees"),
+    *("examples", "against", "others", "allow", "threshold"),
+)
+"""Of one judge or another."""
+_OURS = ("name", "system", "user", "messages", "schema", "tools", "answer_after", "send_schema", "leniency", *_THEIRS)
+"""Keywords of a Prompt that would make it another one, and of other judges."""
 
 
 class Put(Protocol):
@@ -177,7 +183,11 @@ def judging(
 def _prompt(kind: str, model: str, call: Mapping[str, JSON]) -> Prompt:
     for name in call:
         if name in _OURS:
-            raise refused(kind, name, call[name], "is the judge's own", f"{kind}(…, max_tokens=500)")
+            raise refused(kind, name, call[name], "is no parameter of this judge", f"{kind}(…, max_tokens=500)")
+        if near := difflib.get_close_matches(name, _THEIRS, n=1, cutoff=0.75):
+            raise refused(
+                kind, name, call[name], f"is no parameter of this judge, and nearly {near[0]}", f"{near[0]}=…"
+            )
     parameters = {name: value for name, value in call.items() if value is not None}
     return Prompt(name=kind, model=model, system=_SYSTEM, user="{{ material }}", **parameters)
 

@@ -381,7 +381,15 @@ def test_a_version_is_another_one_where_its_verdicts_may_be():
         (lambda: judge("", model="big", **GOLDEN), "judge: rubric='' is empty"),
         (lambda: judge("x", model="", **GOLDEN), "judge: model='' is empty"),
         (lambda: judge("  ", model="big", **GOLDEN), "judge: rubric='  ' is blank"),
-        (lambda: judge("x", model="big", system="y", **GOLDEN), "judge: system='y' is the judge's own"),
+        (lambda: judge("x", model="big", system="y", **GOLDEN), "judge: system='y' is no parameter of this judge"),
+        (
+            lambda: judge("x", model="big", threshold=0.5, **GOLDEN),
+            "judge: threshold=0.5 is no parameter of this judge",
+        ),
+        (
+            lambda: judge("x", model="big", see=["context"], **GOLDEN),
+            "see=['context'] is no parameter of this judge, and nearly sees",
+        ),
         (
             lambda: judge("x", model="big", passes=["a"], fails=["b", "a"]),
             "judge: fails='a' is among those that pass too",
