@@ -9,7 +9,7 @@ from pytest_llm.calls import Response
 from pytest_llm.reports.text import one_line, visible
 from pytest_llm.results import GradeRecord
 
-MEND_GRADER = "\n  mend        the grader or the case, then run pytest: the recording replays"
+MEND = "  mend        the grader or the case"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +33,11 @@ def failure_text(grades: Sequence[GradeRecord], response: Response | None, place
     if response is not None:
         blocks.append(_conversation(response))
     if place.cassette:
-        blocks.append(_commands(place) if failed else _recording(place) + MEND_GRADER)
+        blocks.append(
+            _commands(place) if failed else f"{_recording(place)}\n{MEND}, then run pytest: the recording replays"
+        )
+    elif not failed:
+        blocks.append(MEND)
     return visible("\n\n".join(blocks))
 
 

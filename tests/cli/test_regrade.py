@@ -303,7 +303,10 @@ def test_a_judge_by_rubric_is_looked_at_in_its_recordings_and_marked_as_in_a_run
     assert text.endswith("\nuncalibrated: polite; nobody knows how often they are right")
     assert document(project, code=0)["items"][0]["grades"][1]["judge"]
     project.write("test_it.py", RUBRIC.replace("It is polite.", "It is kind."))
-    assert "  polite   passed → ungraded   no recording for this request" in regraded(project, code=1)
+    assert (
+        "  polite   passed → ungraded   what the judge 'polite' says of its golden outputs has no recording"
+        in regraded(project, code=1)
+    )
     project.write("test_it.py", RUBRIC)
     (golden,) = (project.path / "cassettes/test_it/fixtures").glob("judge.*.yaml")
     golden.unlink()

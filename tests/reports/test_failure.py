@@ -246,3 +246,11 @@ def test_a_judge_of_which_nobody_knows_how_often_it_is_right_is_marked():
 
     assert line(judge="0" * 12) == "polite (uncalibrated judge): Rude."
     assert line(judge="0" * 12, calibrated=True) == line() == "polite: Rude."
+
+
+def test_where_nothing_was_asked_no_recording_is_named():
+    nothing = Place(nodeid="test_x.py::test_x", cassette="", sample=1)
+    assert failure_text([EXACT], None, nothing) == 'exact: expected "12"\ngot "twelve"'
+    assert failure_text([JUDGE], None, nothing) == (
+        "UNGRADED  judge: the case has no context\n\n  mend        the grader or the case"
+    )
