@@ -392,3 +392,10 @@ def test_what_judges_took_is_told_apart_and_which_of_them_nobody_has_compared():
 
 def test_a_judge_that_was_compared_is_not_named():
     assert told(judged("a", calibrated=True, judge_usage={"total_tokens": 5})).splitlines()[2:] == ["judges   5 tokens"]
+
+
+def test_what_a_judge_has_not_been_asked_is_not_told_as_the_prompts():
+    miss = MissRecord(kind="missing", heading="without what the judge 'polite' says of its golden outputs")
+    lines = told(*(item(case, outcome="error", prompt="bot", miss=miss) for case in "ab")).splitlines()
+    assert "2 without what the judge 'polite' says of its golden outputs: a, b" in lines
+    assert "  record it   pytest --llm-record        (2 items)" in lines
