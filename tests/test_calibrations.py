@@ -134,3 +134,10 @@ def test_what_is_not_known_is_not_made_up():
         "  injections     0 of 50 passed",
         "  it cannot be told from chance by these labels, and stays uncalibrated",
     ]
+
+
+def test_a_judge_is_told_from_chance_where_the_interval_of_kappa_is_above_it():
+    few = replace(FOUND, agreement=Agreement(pass_pass=2, pass_fail=1, fail_pass=1, fail_fail=1))
+    assert FOUND.is_told_from_chance
+    assert not few.is_told_from_chance
+    assert few.agreement.kappa_interval[1] > 0
