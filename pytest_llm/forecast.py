@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from pytest_llm.calls import Request
-from pytest_llm.cassettes import Recorder, facts_of, model_record
+from pytest_llm.cassettes import Recorder, facts_of
 from pytest_llm.clients import Clients
 from pytest_llm.collection import DRAW, Draw
 from pytest_llm.errors import LlmError
@@ -56,9 +56,9 @@ def _requests(draw: Draw, recorder: Recorder) -> int:
 
     def answer(request: Request) -> Reply:
         nonlocal asked
-        record = model_record(request.endpoint, request.body)
-        if not asked and recorder.knows(record):
-            return stored_reply(recorder.take(record).reply, recorder.shown)
+        canonical = recorder.declared(request)
+        if not asked and recorder.knows(canonical):
+            return stored_reply(recorder.take(canonical).reply, recorder.shown)
         asked += 1
         return Reply(data=None, latency=None)
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from pytest_llm.baselines import BaselineFiles
+from pytest_llm.cassettes import DrawGrades
 from pytest_llm.collection import (
     DEFAULT_MARGIN,
     Draw,
@@ -23,6 +24,7 @@ from pytest_llm.collection import (
     file_slug,
     line_of,
 )
+from pytest_llm.gates.arms import letters_of
 from pytest_llm.gates.baseline import digest
 from pytest_llm.gates.rules import excuse
 from pytest_llm.results import CONFIRMATIONS, Result, SuiteRecord, Verdict, verdicts_in
@@ -153,6 +155,13 @@ class Gating:
         ]
 
     # -- running ------------------------------------------------------------------------------------------------
+
+    def draw_grades(self, result: Result) -> DrawGrades:
+        """Return the grades of an item as the recordings of its replies keep them: letters, or scores."""
+        scores = {one.name: one.score for one in result.grades if one.passed is None and one.score is not None}
+        letters = {name: "U" if letter == "E" else letter for name, letter in letters_of(result).items()}
+        instrument = self._records[result.baseline].instrument
+        return DrawGrades(suite=result.suite, instrument=digest(dict(instrument)), grades={**letters, **scores})
 
     def excuse(self, result: Result) -> str:
         """Why a failed item does not fail by itself; "" where it does."""

@@ -105,6 +105,8 @@ class OpenItem:
     judged: bool = False
     failure: str = ""
     miss: CassetteMiss | None = None
+    #: The item's result; None before it has one.
+    settled: Result | None = None
     #: How many of the recorder's problems are told.
     told: int = 0
 
@@ -351,6 +353,7 @@ class OpenItem:
             recorded=sources.count("recorded"),
             asked=sources.count("asked"),
             unkept=self.recorder.unkept,
+            older=sum(one.is_older for one in exchanges),
             same=drift.count(False),
             drifted=drift.count(True),
             requests=requests_digest(exchanges, [trace.policy for trace in self.traces]) if exchanges else "",

@@ -49,6 +49,8 @@ def settings_of(config: pytest.Config) -> Settings:
             budget=limits_of(option.llm_budget) if option.llm_budget is not None else Limits(),
             ignore_hosts=tuple(config.getini("llm_ignore_hosts")),
             record_hosts=tuple(config.getini("llm_record_hosts")),
+            ignored_segments=tuple(config.getini("llm_ignore_path_segments")),
+            compared_headers=tuple(name.lower() for name in config.getini("llm_compare_headers")),
             prices=prices,
             baseline=option.llm_baseline or config.getini("llm_baseline") or None,
             baseline_ref=option.llm_baseline_ref or config.getini("llm_baseline_ref") or "",

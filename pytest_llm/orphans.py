@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from glob import glob
 from pathlib import Path, PurePosixPath
 
-from pytest_llm.cassettes.store import Place
+from pytest_llm.cassettes.store import Place, has_marked
 from pytest_llm.results import Run
 
 
@@ -48,7 +48,8 @@ def beside_used(run: Run, root: Path) -> list[str]:
         for folder in folders
         for path in sorted(glob("*/*/*.yaml", root_dir=root / folder))  # noqa: PTH207 - a Path for each is dear
     )
-    return list(orphans(run, found, lambda path: (root / path).exists()))
+    unused = orphans(run, found, lambda path: (root / path).exists())
+    return [path for path in unused if not has_marked(root / path)]
 
 
 def _above(path: str, levels: int) -> str:

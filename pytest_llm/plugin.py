@@ -110,6 +110,11 @@ _INI_KEYS: dict[str, tuple[str, Any]] = {
     "llm_set": ("KEY=VALUE lines, as --llm-set", "linelist"),
     "llm_ignore_hosts": ("patterns of hosts (or host:port) whose HTTP exchanges pass unrecorded", "args"),
     "llm_record_hosts": ("patterns of loopback hosts (or host:port) whose exchanges are recorded", "args"),
+    "llm_ignore_path_segments": (
+        "patterns of path segments before a model endpoint that do not matter when a recording is looked for",
+        "args",
+    ),
+    "llm_compare_headers": ("names of request headers, and api-version, that a recording has to equal", "args"),
     "llm_prices": (
         "lines MODEL [TIER] = PROMPT COMPLETION [CACHED [WRITTEN]], in US dollars per million tokens",
         "linelist",

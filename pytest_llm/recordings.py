@@ -17,16 +17,20 @@ from pytest_llm.calls import Prices
 from pytest_llm.cassettes import (
     Budget,
     CallRole,
+    Comparison,
     Desk,
     Hosts,
+    Mark,
     Recorder,
     Router,
     Secrets,
     Shelf,
 )
 from pytest_llm.collection import Draw, cassette_folder, cassette_name, fixture_cassette, judge_cassette
+from pytest_llm.correction.attempt import WORDS
 from pytest_llm.errors import NormalizeError
 from pytest_llm.graders import Judging
+from pytest_llm.results import CONFIRMATIONS
 from pytest_llm.settings import Limits, Settings
 
 if TYPE_CHECKING:
@@ -71,6 +75,11 @@ class Recordings:
             journal=self._opened_journal,
             shelf=Shelf(),
             reserve=budget.reserve if budget else None,
+            compared=Comparison(
+                ignored_segments=settings.ignored_segments, headers=frozenset(settings.compared_headers)
+            ),
+            concurrency=settings.concurrency,
+            feedback=WORDS,
         )
 
     def _budget(self) -> Budget | None:
@@ -132,6 +141,7 @@ class Recordings:
             replays_only=replays_only,
             is_ahead=is_ahead,
             is_sure=is_sure,
+            mark=Mark(kind="confirmation") if draw.sample in CONFIRMATIONS else None,
         )
 
     def of_fixture(self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> Recorder:

@@ -11,7 +11,6 @@ from typing import Any, TypedDict, Unpack
 import pytest
 
 from pytest_llm.calls import Request, Response
-from pytest_llm.cassettes import model_record
 from pytest_llm.collection import a_prompt, graders_of
 from pytest_llm.correction.attempt import FIRST_SLOT, Trace
 from pytest_llm.correction.budget import Budget
@@ -249,12 +248,13 @@ class _Job:
             yield answer
 
     def _recorded(self, request: Request, slot: str) -> Answer | None:
-        recorder, record = self.opened.recorder, model_record(request.endpoint, request.body)
-        if recorder.mode != "replay" and not recorder.knows(record, slot):
+        recorder = self.opened.recorder
+        canonical = recorder.declared(request)
+        if recorder.mode != "replay" and not recorder.knows(canonical, slot):
             return None
         at = self.opened.wire.clients.address(self.task.prompt)
         with self._noting(slot):
-            ticket = recorder.take(record, arm=slot, at=at)
+            ticket = recorder.take(canonical, arm=slot, at=at)
             reply = stored_reply(ticket.reply, recorder.shown)
             return self.opened.priced(reply, self.task.prompt), ticket.replayed
 

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from pytest_llm.cassettes import model_record
 from pytest_llm.clients import Clients
 from pytest_llm.collection import (
     DRAW,
@@ -202,7 +201,8 @@ class Session:
             if {"llm_response", "llm_retry"} & set(item.fixturenames) and not self._wire.clients.can_ask(prompt):
                 inputs = draw.case.inputs if draw.case else {}
                 first = next(prompt.conversation(inputs, sample=draw.sample))
-                if not self._recordings.of_item(item, draw).knows(model_record(first.endpoint, first.body)):
+                recorder = self._recordings.of_item(item, draw)
+                if not recorder.knows(recorder.declared(first)):
                     self._wire.clients.endpoint(prompt).key()
         except EndpointError as error:
             told = f"--llm-{self.settings.mode} has to ask Prompt {prompt.name!r}\n{error}"
@@ -325,7 +325,7 @@ class Session:
             setattr(report, SKIPPED_ATTRIBUTE, [opened.recorder.shown, opened.baseline, line])
         outcome = _settled(report, opened, error)
         if outcome is not None:
-            result = opened.result(outcome)
+            opened.settled = result = opened.result(outcome)
             judged = report.failed and report.when == "call" and said is None and not item.config.option.runxfail
             if judged and (reason := self._gating.excuse(result)):
                 report.outcome, report.wasxfail = "skipped", reason
@@ -361,6 +361,8 @@ class Session:
         del opened.item.stash[OPEN]
         if self._ahead is not None:
             self._ahead.ended(opened.item, opened)
+        if opened.settled is not None:
+            opened.recorder.accept(functools.partial(self._gating.draw_grades, opened.settled))
         self._recordings.end(opened.recorder, aside=aside)
         self._warn_of_refused()
         if late := opened.recorder.problems[opened.told :]:  # swallowed by a teardown, or a thread

@@ -75,6 +75,10 @@ class Settings:
     #: Patterns of hosts, or host:port, whose exchanges pass unrecorded; and of loopback hosts whose are recorded.
     ignore_hosts: tuple[str, ...] = ()
     record_hosts: tuple[str, ...] = ()
+    #: Patterns of path segments before a model endpoint that are not compared when a recording is looked for.
+    ignored_segments: tuple[str, ...] = ()
+    #: Names of request headers, in small letters, that are compared; "api-version" of the query too.
+    compared_headers: tuple[str, ...] = ()
     #: Lines "MODEL [TIER] = PROMPT COMPLETION [CACHED [WRITTEN]]", in US dollars per million tokens.
     prices: tuple[str, ...] = ()
     #: Of the budget of a correction, what the ini file says: attempts, tokens, cost, deadline.

@@ -25,7 +25,6 @@ from pytest_llm.cassettes import (
     asking,
     calling,
     content_of,
-    model_record,
     unrecorded,
 )
 from pytest_llm.clients import Clients
@@ -87,10 +86,10 @@ class Wire:
         role: CallRole = "subject",
     ) -> Reply:
         """A reply from the cassette without loading any SDK, or from the endpoint, and recorded."""
-        record = model_record(request.endpoint, request.body)
-        if recorder.mode == "replay" or recorder.knows(record):
+        canonical = recorder.declared(request)
+        if recorder.mode == "replay" or recorder.knows(canonical):
             at = self.clients.address(prompt)
-            return stored_reply(recorder.take(record, role, at=at).reply, recorder.shown)
+            return stored_reply(recorder.take(canonical, role, at=at).reply, recorder.shown)
         return self.send(self.clients.of(prompt, environment), request, recorder, role=role)
 
     def send(
@@ -170,7 +169,7 @@ class Wire:
         except CallFailed as failed:
             if failed.status is not None or recorder.is_sure:
                 breaker.fail(failed, started)
-                recorder.note_failure(model_record(request.endpoint, request.body), failed, arm)
+                recorder.note_failure(recorder.declared(request), failed, arm)
             raise
         breaker.succeed()
 
@@ -231,11 +230,11 @@ def _kept(recorder: Recorder, request: Request, role: CallRole, arm: str, turn: 
 
     from pytest_llm.calls.transport import is_refusal, retry_after
 
-    ticket: Ticket = recorder.take(model_record(request.endpoint, request.body), role, arm, at)
+    ticket: Ticket = recorder.take(recorder.declared(request), role, arm, at)
 
     def answer(http: Any) -> None:
         turn.outcome = "replied"
-        recorder.keep(ticket, http.status_code, http.headers, http.content)
+        recorder.keep(ticket, http.status_code, http.headers, http.content, concurrency=recorder.concurrency)
 
     try:
         with unrecorded():

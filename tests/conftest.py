@@ -12,6 +12,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+collect_ignore = ["data"]  # projects that tests copy
+
 import warm
 from gate_project import GatedSuite
 from hypothesis import HealthCheck, settings

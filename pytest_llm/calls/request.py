@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
+from urllib.parse import quote, urlsplit
 
 from pytest_llm.schemas import JSON
 
@@ -23,6 +24,21 @@ class Request:
 
     api: RequestApi = "chat"
     body: Mapping[str, JSON]
+    #: The address that the prompt declares; None where it comes from the run's configuration.
+    base_url: str | None = None
+    #: The deployment that the prompt declares; None without one.
+    deployment: str | None = None
+
+    @property
+    def path(self) -> str:
+        """What the prompt declares of the path before the endpoint: that of its `base_url`, and its deployment."""
+        declared = urlsplit(self.base_url).path if self.base_url is not None else ""
+        return f"{declared.rstrip('/')}{self.deployment_path}"
+
+    @property
+    def deployment_path(self) -> str:
+        """The segments that name the deployment, "/deployments/gpt-4o-eu"; "" without one."""
+        return "" if self.deployment is None else f"/deployments/{quote(self.deployment, safe='')}"
 
     @property
     def endpoint(self) -> str:

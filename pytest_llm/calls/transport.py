@@ -104,7 +104,8 @@ def posted(client: Any, request: Request, options: Mapping[str, Any]) -> Any:
     """
     # The HTTP library that this SDK was built on: httpx, or its successor.
     library = importlib.import_module(type(client.base_url).__module__.partition(".")[0])
-    return client.post(f"/{request.endpoint}", cast_to=library.Response, body=dict(request.body), options=dict(options))
+    path = f"{_deployment_path(client, request)}/{request.endpoint}"
+    return client.post(path, cast_to=library.Response, body=dict(request.body), options=dict(options))
 
 
 def _created(client: Any, request: Request, options: Mapping[str, Any]) -> Any:
@@ -128,9 +129,16 @@ def _options(client: Any, until: float | None) -> dict[str, Any]:
 
 def _resource(client: Any, request: Request, options: Mapping[str, Any]) -> Any:
     """The SDK's method group; raw, so that what is parsed here are the bytes that a cassette holds."""
+    if path := _deployment_path(client, request):
+        options = {**options, "base_url": f"{str(client.base_url).rstrip('/')}{path}/"}
     client = client.with_options(**options)
     groups = {"chat": client.chat.completions, "responses": client.responses, "embeddings": client.embeddings}
     return groups[request.api].with_raw_response
+
+
+def _deployment_path(client: Any, request: Request) -> str:
+    """Return what leads to the prompt's deployment; "" where the client was made for one."""
+    return "" if "/deployments/" in client.base_url.path else request.deployment_path
 
 
 def _timeout(own: Any, left: float) -> Any:

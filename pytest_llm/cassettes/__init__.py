@@ -11,9 +11,10 @@ from pytest_llm.cassettes.call import (
     replies_digest,
     requests_digest,
 )
-from pytest_llm.cassettes.document import StoredReply, content_of
+from pytest_llm.cassettes.document import content_of
+from pytest_llm.cassettes.entry import DrawGrades, Mark, StoredReply
 from pytest_llm.cassettes.hosts import Hosts
-from pytest_llm.cassettes.identity import RequestRecord, model_endpoint, model_record
+from pytest_llm.cassettes.identity import Comparison, RequestRecord, model_endpoint, model_record
 from pytest_llm.cassettes.recorder import CallRole, Desk, Exchange, Recorder, Ticket
 from pytest_llm.cassettes.router import Router, asking, unrecorded
 from pytest_llm.cassettes.secrets import Secrets
@@ -26,9 +27,12 @@ __all__ = [
     "Call",
     "CallRole",
     "Calls",
+    "Comparison",
     "Desk",
+    "DrawGrades",
     "Exchange",
     "Hosts",
+    "Mark",
     "Recorder",
     "RequestRecord",
     "Router",

@@ -9,7 +9,8 @@ from typing import Any
 
 from pytest_llm.calls import Message, Prices, Response, Usage, api_of, messages_of, read_reply, said_in, whole_reply
 from pytest_llm.cassettes import streams
-from pytest_llm.cassettes.document import StoredReply, content_of
+from pytest_llm.cassettes.document import content_of
+from pytest_llm.cassettes.entry import StoredReply
 from pytest_llm.cassettes.identity import canonical
 from pytest_llm.cassettes.recorder import CallRole, Exchange
 from pytest_llm.schemas import JSON

@@ -1,16 +1,17 @@
 """The text of a cassette file: YAML that a person can review, one document per request. PYTEST_DONT_REWRITE
 
-    version: 1
-    rules: 1
+    version: 2
     ---
     identity: <sha256 of the request>
+    rules: 2
     request: {method, url, body}
     responses:
-      - {slot, number, status, latency_ms, headers, json | stream | text | base64 | file}
+      - {slot, number, status, latency_ms, recorded, …, headers, json | stream | text | base64 | file}
     ---
     end: <number of requests>
 
-`docs/formats/cassette.schema.json` has the fields. The last document shows that nothing was cut off.
+`docs/formats/cassette.schema.json` has the fields. The last document shows that nothing was cut off. Version 1, which
+is read and not written, has `rules` in its header, and knows nothing about a reply but its latency.
 """
 
 from __future__ import annotations
@@ -20,48 +21,24 @@ import functools
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from pytest_llm.cassettes import streams
 from pytest_llm.cassettes.aside import Fetch, put_back, set_aside
-from pytest_llm.cassettes.identity import RULES, RequestRecord, identity_of
+from pytest_llm.cassettes.entry import FACTS, Entry, StoredReply, facts_in
+from pytest_llm.cassettes.identity import RULES, identity_of
 from pytest_llm.cassettes.plain_yaml import read_plain
 from pytest_llm.cassettes.strict_yaml import read_strict
 from pytest_llm.errors import CassetteCorrupt
 from pytest_llm.schemas import JSON, load_json
 
-VERSION = 1
+VERSION = 2
+READ = (1, 2)
+"""The versions that are read; a file of an older one is rewritten when its content changes."""
 BODIES = ("json", "stream", "text", "base64", "file")
 _OTHER_BREAKS = re.compile("[\r\x85\u2028\u2029\ufeff]")
-RESTORE = {"restore": "git checkout -- {path}", "ask again": "delete the file, then pytest --llm-record"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredReply:
-    """One reply as it is kept. `body` has one of the keys `BODIES`, or is empty; in memory nothing of it is aside."""
-
-    slot: str
-    #: Its place among the replies to this request in this slot, from 1.
-    number: int
-    status: int
-    latency_ms: int | None
-    headers: Mapping[str, str]
-    body: Mapping[str, JSON]
-
-    @property
-    def order(self) -> tuple[Any, ...]:
-        """Samples in their order, each followed by its arms and attempts."""
-        return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in self.slot.split("/")], self.number
-
-
-@dataclass(slots=True)
-class Entry:
-    """A request with every reply to it."""
-
-    identity: str
-    request: RequestRecord
-    replies: dict[tuple[str, int], StoredReply] = field(default_factory=dict)
+RESTORE = {"restore": "git checkout -- {path}", "or record again": "move it away, then pytest --llm-record"}
 
 
 def apart(entries: Iterable[Entry], stem: str) -> tuple[list[Entry], dict[str, bytes]]:
@@ -79,7 +56,7 @@ def apart(entries: Iterable[Entry], stem: str) -> tuple[list[Entry], dict[str, b
 
 def write(entries: Iterable[Entry]) -> str:
     """The text of a cassette file."""
-    documents: list[JSON] = [{"version": VERSION, "rules": RULES}]
+    documents: list[JSON] = [{"version": VERSION}]
     documents += [_document(entry) for entry in entries]
     documents.append({"end": len(documents) - 1})
     return "---\n".join(_dump(document) for document in documents)
@@ -91,73 +68,108 @@ def _document(entry: Entry) -> JSON:
         head: dict[str, JSON] = {"slot": reply.slot, "number": reply.number, "status": reply.status}
         if reply.latency_ms is not None:
             head["latency_ms"] = reply.latency_ms
-        responses.append({**head, "headers": dict(reply.headers), **reply.body})
-    return {"identity": entry.identity, "request": entry.request, "responses": responses}
+        responses.append({**head, **reply.facts, "headers": dict(reply.headers), **reply.body})
+    verdicts: dict[str, JSON] = {"verdicts": entry.verdicts} if entry.verdicts else {}
+    head = {"identity": entry.identity, "rules": entry.rules, "request": entry.request}
+    return {**head, **verdicts, "responses": responses}
 
 
 def _no_file(name: str) -> bytes:
     raise FileNotFoundError(name)
 
 
-def read(text: str, path: str, fetch: Fetch = _no_file) -> dict[str, Entry]:
-    """The entries of a cassette file, by identity; `fetch` gives what is set aside.
+def read(text: str, path: str, fetch: Fetch | None = _no_file) -> dict[str, Entry]:
+    """Return the entries of a cassette file, by identity.
 
+    `fetch` gives what is set aside; None leaves bodies as they are stored.
     Raises CassetteCorrupt for a file that is cut, mangled, in conflict, or from a newer version.
     """
     if "\n<<<<<<< " in text or text.startswith("<<<<<<< "):
-        fix = {"keep one": "git checkout --ours -- {path}    (or --theirs)", "ask again": RESTORE["ask again"]}
-        raise _corrupt("there is a merge conflict in the cassette", path, fix)
+        fix = {"merge": "pytest-llm cassettes merge {path}", "or keep one side": "git checkout --ours -- {path}"}
+        raise _corrupt("the cassette holds a merge conflict", path, fix)
     documents = _parsed(text, path)
-    head = documents[0] if documents else None
-    if not isinstance(head, dict) or "version" not in head:
-        raise _corrupt("the cassette does not begin with its version", path)
-    found = (head["version"], head.get("rules"))
-    if found != (VERSION, RULES):
-        raise _corrupt(
-            f"the cassette has version {found[0]}, rules {found[1]}; this release reads {VERSION}, {RULES}",
-            path,
-            {"install": "the release of pytest-llm-evals that wrote it"},
-        )
+    version = _version(documents, path)
     *body, end = documents[1:] or [None]
     if end != {"end": len(body)}:
         raise _corrupt(f"the cassette is cut: its last document is not `end: {len(body)}`", path)
-    entries = {entry.identity: entry for entry in (_entry(document, path, fetch) for document in body)}
+    entries = {entry.identity: entry for entry in (_entry(document, version, path, fetch) for document in body)}
     if len(entries) < len(body):
         raise _corrupt("the cassette has the same request in two documents", path)
     return entries
 
 
-def _entry(document: JSON, path: str, fetch: Fetch) -> Entry:
+def _version(documents: list[JSON], path: str) -> int:
+    """Return the version in the header. Raises CassetteCorrupt for one that this release does not read."""
+    head = documents[0] if documents else None
+    if not isinstance(head, dict) or "version" not in head:
+        raise _corrupt("the cassette does not begin with its version", path)
+    version, rules = head["version"], head.get("rules")
+    if version not in READ or isinstance(version, bool) or rules != (1 if version == 1 else None):
+        said = "" if rules is None else f", rules {rules}"
+        raise _corrupt(
+            f"the cassette has version {version}{said}; this release reads {' and '.join(map(str, READ))}",
+            path,
+            {"install": "the release of pytest-llm-evals that wrote it"},
+        )
+    return int(version)
+
+
+_ENTRY_KEYS = frozenset({"identity", "rules", "request", "verdicts", "responses"})
+_STORED = ("noise", "aside", "charset")
+_REPLY_KEYS = frozenset({"slot", "number", "status", "latency_ms", "headers", *FACTS, *BODIES, *_STORED})
+
+
+def _entry(document: JSON, version: int, path: str, fetch: Fetch | None) -> Entry:
     try:
-        identity, request = document["identity"], document["request"]
-        if not isinstance(identity, str) or not isinstance(request, dict):
-            raise TypeError("identity or request")
-        entry = Entry(identity, request)
+        entry = _request_of(document, version)
         for item in document["responses"]:
-            body: dict[str, JSON] = {kind: item[kind] for kind in BODIES if kind in item}
-            if len(body) > 1:
-                raise ValueError(f"a response has {' and '.join(body)}")
-            body |= {key: item[key] for key in ("noise", "aside", "charset") if key in item}
-            reply = StoredReply(
-                slot=item["slot"],
-                number=item["number"],
-                status=item["status"],
-                latency_ms=item.get("latency_ms"),
-                headers=item["headers"],
-                body=put_back(body, fetch),
-            )
-            _check_types(reply)
+            reply = _reply_of(item, version, fetch)
             if (reply.slot, reply.number) in entry.replies:
                 raise _corrupt(f"response {reply.slot} number {reply.number} occurs twice", path)
             entry.replies[reply.slot, reply.number] = reply
-            _ = reply.order  # raises where the slot is not what it should be
-            if reply.body.keys() & {"stream", "base64", "charset"}:
-                content_of(reply.body)  # raises where it is none of them
     except OSError as error:
         raise _corrupt(f"a file beside the cassette cannot be read: {error}", path) from error
     except (LookupError, TypeError, AttributeError, ValueError, RecursionError) as error:
         raise _corrupt(f"a document of the cassette is mangled: {type(error).__name__} {error}", path) from error
     return entry
+
+
+def _request_of(document: JSON, version: int) -> Entry:
+    """Return a document's request, without replies."""
+    identity, request = document["identity"], document["request"]
+    rules, verdicts = (1, 0) if version == 1 else (document["rules"], document.get("verdicts", 0))
+    if not isinstance(identity, str) or not isinstance(request, dict):
+        raise TypeError("identity or request")
+    if type(rules) is not int or not 1 <= rules <= RULES:
+        raise ValueError(f"rules {rules!r}, of which this release knows 1 to {RULES}")
+    if type(verdicts) is not int or verdicts < 0:
+        raise ValueError(f"verdicts {verdicts!r} is not a count")
+    if version > 1 and (unknown := document.keys() - _ENTRY_KEYS):
+        raise ValueError(f"unknown key {min(unknown)!r}")
+    return Entry(identity, request, rules=rules, verdicts=verdicts)
+
+
+def _reply_of(item: JSON, version: int, fetch: Fetch | None) -> StoredReply:
+    body: dict[str, JSON] = {kind: item[kind] for kind in BODIES if kind in item}
+    if len(body) > 1:
+        raise ValueError(f"a response has {' and '.join(body)}")
+    body |= {key: item[key] for key in _STORED if key in item}
+    if version > 1 and not item.keys() <= _REPLY_KEYS:
+        raise ValueError(f"a response has the unknown key {min(item.keys() - _REPLY_KEYS)!r}")
+    reply = StoredReply(
+        slot=item["slot"],
+        number=item["number"],
+        status=item["status"],
+        latency_ms=item.get("latency_ms"),
+        headers=item["headers"],
+        body=body if fetch is None else put_back(body, fetch),
+        **(facts_in(item) if version > 1 else {}),
+    )
+    _check_types(reply)
+    _ = reply.order  # raises where the slot is not what it should be
+    if fetch is not None and reply.body.keys() & {"stream", "base64", "charset"}:
+        content_of(reply.body)  # raises where it is none of them
+    return reply
 
 
 def _check_types(reply: StoredReply) -> None:

@@ -28,8 +28,9 @@ class ForeignExchange:
     url: str
     request_body: bytes
     request_type: str
+    #: Names in small letters, as those of the reply.
+    request_headers: Mapping[str, str]
     status: int
-    #: Names in small letters.
     headers: Mapping[str, str]
     content: bytes
 
@@ -92,6 +93,7 @@ def _exchange(one: JSON) -> ForeignExchange | Unreadable:
             url=request["uri"],
             request_body=_body(request.get("body")),
             request_type=sent.get("content-type", ""),
+            request_headers=sent,
             status=int(status["code"] if isinstance(status, dict) else status),
             headers=got,
             content=decompressed(_body(response.get("body")), got.get("content-encoding", "")),

@@ -1,29 +1,39 @@
-"""What makes two requests the same: a canonical form and its digest, by a versioned rule set. PYTEST_DONT_REWRITE
+"""What makes two requests the same: a canonical form and its digest, by a numbered rule set. PYTEST_DONT_REWRITE
 
-Rules, version 1: method; address (of a model endpoint only the end of its path, so that what was recorded at one
-replays at any other; elsewhere scheme, host and path); the query, sorted, without keys that carry secrets; the body
-(JSON: key order and white space do not matter, 1.0 is 1, the base64 of a picture stands as its digest, a signed address
-without its signature; several parts: without their boundary; what is no text: its digest). Nothing of the environment;
-of the headers only what the content type says of the body.
+Rules, version 2: method; address (of a model endpoint the end of its path, and the segments before it that may choose a
+model: a deployment, a LoRA, a gateway's provider; elsewhere scheme, host and path); the query, sorted, without keys
+that carry secrets; the headers that the project names; the body (JSON: key order and white space do not matter, 1.0 is
+1, the base64 of a picture stands as its digest, a signed address without its signature; several parts: without their
+boundary; what is no text: its digest). Nothing of the environment; of other headers only what the content type says of
+the body.
+
+Rules, version 1, knew neither the segments before a model endpoint nor headers. The canonical forms are equal where
+there is none of them, so that most requests have one identity by both.
 """
 
 from __future__ import annotations
 
 import base64
+import fnmatch
 import hashlib
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TypeAlias
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from pytest_llm.cassettes.multipart import digest_of, parts_of
 from pytest_llm.schemas import JSON, load_json
 
-RULES = 1
+RULES = 2
 
 RequestRecord: TypeAlias = Mapping[str, JSON]
-"""`{"method", "url", "body" | "multipart" | "text" | "sha256"}`: a request as it is compared, shown and stored."""
+"""A request as it is compared and stored: method, url, path, headers, and body, multipart, text or sha256.
+
+`path` and `headers` are there only where they hold something.
+"""
 
 MODEL_ENDPOINTS = (
     "chat/completions",
@@ -43,12 +53,31 @@ MODEL_ENDPOINTS = (
 SECRET_QUERY_KEYS = frozenset(
     {"key", "api_key", "api-key", "apikey", "access_token", "token", "sig", "signature", "code", "x-amz-signature"}
 )
-DEPLOYMENT_QUERY_KEYS = frozenset({"api-version"})
-"""Where a model is deployed (Azure), like the host; left out with it."""
+API_VERSION = "api-version"
+"""The query key by which Azure chooses a version of its API; left out unless a project names it."""
+
+PLAIN_SEGMENTS = frozenset(
+    {"api", "openai", "inference", "compatibility", "compatible-mode", "paas", "serving-endpoints", "rest", "proxy"}
+)
+"""Segments before a model endpoint that say whose API it is, and choose no model."""
+_VERSION_SEGMENT = re.compile(r"v\d+[a-z0-9]*\Z")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """What a project adds to the rules."""
+
+    #: Patterns of path segments before a model endpoint that are not compared.
+    ignored_segments: tuple[str, ...] = ()
+    #: Names of request headers, in small letters, that are compared; `api-version` of the query too.
+    headers: frozenset[str] = frozenset()
+
+
+DEFAULT = Comparison()
 
 
 def model_endpoint(path: str) -> str | None:
-    """The end of a path that makes it a model endpoint's; None for any other path.
+    """Return the end of a path that makes it a model endpoint's; None for any other path.
 
     >>> model_endpoint("/api/v1/chat/completions")
     'chat/completions'
@@ -57,15 +86,63 @@ def model_endpoint(path: str) -> str | None:
     return next((end for end in MODEL_ENDPOINTS if trimmed == end or trimmed.endswith("/" + end)), None)
 
 
-def record_of(method: str, url: str, body: bytes, content_type: str = "") -> RequestRecord:
-    """A request on the wire in canonical form."""
+def significant_path(path: str, compared: Comparison = DEFAULT) -> str:
+    """Return the segments of a path before a model endpoint that may choose a model, joined by slashes.
+
+    >>> significant_path("/openai/deployments/gpt-4o-eu/"), significant_path("/api/v1")
+    ('deployments/gpt-4o-eu', '')
+    """
+    return "/".join(part for part in path.split("/") if part and not _is_plain(part.lower(), compared))
+
+
+def _is_plain(segment: str, compared: Comparison) -> bool:
+    if segment in PLAIN_SEGMENTS or _VERSION_SEGMENT.match(segment):
+        return True
+    return any(fnmatch.fnmatchcase(segment, pattern.lower()) for pattern in compared.ignored_segments)
+
+
+def record_of(
+    method: str,
+    url: str,
+    body: bytes,
+    content_type: str = "",
+    *,
+    headers: Mapping[str, str] = MappingProxyType({}),
+    compared: Comparison = DEFAULT,
+) -> RequestRecord:
+    """Return the canonical form of a request on the wire. `headers`: those of the request, names in small letters."""
     parts = urlsplit(url)
     endpoint = model_endpoint(parts.path)
-    left_out = SECRET_QUERY_KEYS if endpoint is None else SECRET_QUERY_KEYS | DEPLOYMENT_QUERY_KEYS
+    left_out = SECRET_QUERY_KEYS
+    if endpoint is not None and API_VERSION not in compared.headers:
+        left_out |= {API_VERSION}
     query = parse_qsl(parts.query, keep_blank_values=True)
     kept = urlencode(sorted((key, value) for key, value in query if key.lower() not in left_out))
     address = endpoint or f"{parts.scheme}://{parts.netloc.rpartition('@')[2].lower()}{parts.path}"
-    return {"method": method.upper(), "url": f"{address}?{kept}" if kept else address, **_body(body, content_type)}
+    before = "" if endpoint is None else parts.path.rstrip("/").removesuffix(endpoint)
+    return {
+        "method": method.upper(),
+        "url": f"{address}?{kept}" if kept else address,
+        **_extras(significant_path(before, compared), headers, compared),
+        **_body(body, content_type),
+    }
+
+
+def _extras(path: str, headers: Mapping[str, str], compared: Comparison) -> dict[str, JSON]:
+    """Return what rules 2 compare beyond rules 1; of a plain request, nothing."""
+    named: dict[str, JSON] = {name: headers[name] for name in sorted(compared.headers & headers.keys())}
+    return {**({"path": path} if path else {}), **({"headers": named} if named else {})}
+
+
+def older_form(record: RequestRecord) -> RequestRecord | None:
+    """Return a request in the canonical form of rules 1; None where that is its form by rules 2 too."""
+    url, _, query = str(record["url"]).partition("?")
+    kept = [pair for pair in query.split("&") if not pair.lower().startswith(f"{API_VERSION}=")]
+    is_equal = not record.keys() & {"path", "headers"} and (model_endpoint(url) is None or "&".join(kept) == query)
+    if is_equal:
+        return None
+    plain = {key: value for key, value in record.items() if key not in ("path", "headers")}
+    return {**plain, "url": f"{url}?{'&'.join(kept)}" if any(kept) else url}
 
 
 def without_secrets(url: str) -> str:
@@ -81,9 +158,32 @@ def without_secrets(url: str) -> str:
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query=told))
 
 
-def model_record(endpoint: str, body: Mapping[str, JSON]) -> RequestRecord:
-    """A declared prompt's request in the form that it has on the wire, without going there."""
-    return {"method": "POST", "url": endpoint, "body": _plain(body)}
+def model_record(
+    endpoint: str, body: Mapping[str, JSON], path: str = "", compared: Comparison = DEFAULT
+) -> RequestRecord:
+    """Return a declared prompt's request in the form that it has on the wire.
+
+    `path`: what the prompt itself declares of the path before the endpoint; a replay does not know what the environment
+    adds to it.
+    """
+    extras = _extras(significant_path(path, compared), {}, compared)
+    return {"method": "POST", "url": endpoint, **extras, "body": _plain(body)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CanonicalRequest:
+    """A request in canonical form, with its digests, which are computed once."""
+
+    record: RequestRecord
+    identity: str
+    #: The identity by rules 1; None where it is the same.
+    older: str | None
+
+    @classmethod
+    def of(cls, record: RequestRecord) -> CanonicalRequest:
+        """Compute the digests of a canonical form."""
+        older = older_form(record)
+        return cls(record=record, identity=identity_of(record), older=None if older is None else identity_of(older))
 
 
 def _body(body: bytes, content_type: str) -> dict[str, JSON]:

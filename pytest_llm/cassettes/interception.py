@@ -33,8 +33,8 @@ from pytest_llm.cassettes.socket_guard import SocketGuard
 from pytest_llm.errors import CallFailed, NoRoomYet
 
 if TYPE_CHECKING:
-    from pytest_llm.cassettes.document import StoredReply
-    from pytest_llm.cassettes.identity import RequestRecord
+    from pytest_llm.cassettes.entry import StoredReply
+    from pytest_llm.cassettes.identity import CanonicalRequest
     from pytest_llm.cassettes.recorder import Recorder, Ticket
     from pytest_llm.cassettes.router import Asker, Router
 
@@ -67,11 +67,11 @@ class RoutedCassette(Cassette):  # type: ignore[misc] # vcrpy ships no types
 
     def _taken(self, asker: Asker, request: Any) -> Ticket:
         try:
-            record = _record(request)
+            canonical = _canonical(asker.recorder, request)
         except CallFailed as error:
             asker.recorder.note(error)
             raise
-        return asker.recorder.take(record, asker.role, asker.arm, _address(request))
+        return asker.recorder.take(canonical, asker.role, asker.arm, _address(request))
 
     def play_response(self, request: Any) -> dict[str, Any]:
         """The recorded response, in vcrpy's form."""
@@ -107,9 +107,10 @@ class RoutedCassette(Cassette):  # type: ignore[misc] # vcrpy ships no types
         asker = self._router.asker(f"{request.method} {urlsplit(request.uri).path}")
         if asker is None:
             return None
-        record, recorder = _record(request), asker.recorder
-        ticket = recorder.opened(record, asker.arm)
-        return recorder, ticket or recorder.take(record, asker.role, asker.arm, _address(request))
+        recorder = asker.recorder
+        canonical = _canonical(recorder, request)
+        ticket = recorder.opened(canonical, asker.arm)
+        return recorder, ticket or recorder.take(canonical, asker.role, asker.arm, _address(request))
 
     @property
     def write_protected(self) -> bool:
@@ -128,7 +129,7 @@ class RoutedCassette(Cassette):  # type: ignore[misc] # vcrpy ships no types
         asker = self._router.asker(f"{request.method} {urlsplit(request.uri).path}")
         for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
             step = Request(method, request.uri, None, request.headers)
-            if asker is not None and asker.recorder.knows(_record(step), asker.arm):
+            if asker is not None and asker.recorder.knows(_canonical(asker.recorder, step), asker.arm):
                 return [(step,)]
         return [(request,)]
 
@@ -250,7 +251,7 @@ def _httplib2_originals() -> list[tuple[Any, str, Any]]:
     return [(module, name, getattr(module, name)) for name in names]
 
 
-def _record(request: Any) -> RequestRecord:
+def _canonical(recorder: Recorder, request: Any) -> CanonicalRequest:
     body = _bytes(request.body)
     if body is None:
         raise CallFailed(
@@ -261,7 +262,16 @@ def _record(request: Any) -> RequestRecord:
                 "or pass by": f"ini llm_ignore_hosts = {urlsplit(request.uri).hostname}",
             },
         )
-    return record_of(request.method, request.uri, body, _content_type(request.headers))
+    headers = {name.lower(): _header_text(value) for name, value in request.headers.items()}
+    record = record_of(
+        request.method,
+        request.uri,
+        body,
+        headers.get("content-type", ""),
+        headers=headers,
+        compared=recorder.compared,
+    )
+    return recorder.canonical(record)
 
 
 def _address(request: Any) -> str:
@@ -269,9 +279,8 @@ def _address(request: Any) -> str:
     return str(request.uri).partition("?")[0]
 
 
-def _content_type(headers: Mapping[str, Any]) -> str:
-    found = next((value for name, value in headers.items() if name.lower() == "content-type"), "")
-    first = found[0] if isinstance(found, list | tuple) and found else found
+def _header_text(value: Any) -> str:
+    first = value[0] if isinstance(value, list | tuple) and value else value
     return first.decode("latin-1") if isinstance(first, bytes) else str(first)
 
 

@@ -17,11 +17,12 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from pytest_llm.cassettes import store
-from pytest_llm.cassettes.document import StoredReply
-from pytest_llm.cassettes.identity import RequestRecord
+from pytest_llm.cassettes.entry import StoredReply, facts_in
+from pytest_llm.cassettes.identity import RULES, RequestRecord
 from pytest_llm.errors import LlmError
 
 _SUFFIX = ".journal.jsonl"
+_PLAIN = ("slot", "number", "status", "latency_ms", "headers", "body")
 
 
 class Journal:
@@ -51,8 +52,8 @@ class Journal:
         self.settle(cassette, -1)
         # Relative, so that a repository that was moved meanwhile recovers into itself.
         place = cassette.relative_to(self._root) if cassette.is_relative_to(self._root) else cassette
-        fields = {name: getattr(reply, name) for name in StoredReply.__slots__}  # asdict would copy the body, deeply
-        line = {"cassette": place.as_posix(), "identity": identity, "request": request, "reply": fields}
+        fields = {name: getattr(reply, name) for name in _PLAIN} | reply.facts  # asdict would copy the body, deeply
+        line = {"cassette": place.as_posix(), "identity": identity, "rules": RULES, "request": request, "reply": fields}
         # The line break is at the beginning, so that a line that was torn spoils no other.
         left = memoryview(b"\n" + json.dumps(line, ensure_ascii=True).encode())
         try:
@@ -116,12 +117,12 @@ def recover(state: Path) -> list[str]:
 
 def _recovered(path: Path, state: Path) -> list[str]:
     count, waiting, told = 0, b"", []
-    for cassette, (lines, exchanges) in _by_cassette(path).items():
+    for (cassette, rules), (lines, exchanges) in _by_cassette(path).items():
         added: dict[str, tuple[RequestRecord, list[StoredReply]]] = {}
         for identity, request, reply in exchanges:
             added.setdefault(identity, (request, []))[1].append(reply)
         try:
-            store.merge(state.parent / cassette, added, state)
+            store.merge(state.parent / cassette, added, state, rules=rules)
             store.sweep(state.parent / cassette, state)
             count += len(lines)
         except LlmError as error:
@@ -141,9 +142,12 @@ def _recovered(path: Path, state: Path) -> list[str]:
 _Exchange = tuple[str, RequestRecord, StoredReply]
 
 
-def _by_cassette(path: Path) -> dict[str, tuple[list[bytes], list[_Exchange]]]:
-    """The lines of a journal, and the exchanges in them; without a line that was being written when the run ended."""
-    found: dict[str, tuple[list[bytes], list[_Exchange]]] = {}
+def _by_cassette(path: Path) -> dict[tuple[str, int], tuple[list[bytes], list[_Exchange]]]:
+    """Return a journal's lines and the exchanges in them, by cassette and rule set.
+
+    A line that was being written when the run ended is left out. A line without a rule set is of a release before 2.
+    """
+    found: dict[tuple[str, int], tuple[list[bytes], list[_Exchange]]] = {}
     try:
         content = path.read_bytes()
     except FileNotFoundError:  # another run was faster
@@ -151,8 +155,9 @@ def _by_cassette(path: Path) -> dict[str, tuple[list[bytes], list[_Exchange]]]:
     for line in content.split(b"\n"):
         try:
             told = json.loads(line)
-            exchange = (told["identity"], told["request"], StoredReply(**told["reply"]))
-            lines, exchanges = found.setdefault(told["cassette"], ([], []))
+            fields = {**told["reply"], **facts_in(told["reply"])}
+            exchange = (told["identity"], told["request"], StoredReply(**fields))
+            lines, exchanges = found.setdefault((told["cassette"], told.get("rules", 1)), ([], []))
         except (ValueError, KeyError, TypeError):
             continue
         lines.append(line)

@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 
 from pytest_llm.schemas import JSON
 
-_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*\Z")
+_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*(?: [A-Za-z0-9_.-]+)*\Z")
 _INTEGER = re.compile(r"(?:0|-?[1-9][0-9]*)\Z")
 _FLOAT = re.compile(r"-?[0-9]+\.[0-9]+(?:e[+-][0-9]+)?\Z")
 _WORDS: Mapping[str, bool | None] = {"null": None, "true": True, "false": False}

@@ -8,13 +8,23 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 from urllib.parse import urlsplit
 
+from pytest_llm.calls import Request
 from pytest_llm.cassettes import store
-from pytest_llm.cassettes.document import Entry, StoredReply, body_of, check_unedited
-from pytest_llm.cassettes.identity import RequestRecord, identity_of, without_secrets
+from pytest_llm.cassettes.document import body_of, check_unedited
+from pytest_llm.cassettes.entry import DrawGrades, Entry, Mark, StoredReply
+from pytest_llm.cassettes.identity import (
+    DEFAULT,
+    CanonicalRequest,
+    Comparison,
+    RequestRecord,
+    model_record,
+    without_secrets,
+)
 from pytest_llm.cassettes.secrets import KEPT_HEADERS, Secrets
 from pytest_llm.cassettes.staleness import Miss, explain_miss
 from pytest_llm.errors import CallFailed, CassetteMiss, LlmError, NoRoomYet
@@ -44,16 +54,17 @@ class Exchange:
     recorded: StoredReply | None = None
     #: The address that was asked, or would be; no cassette holds it. None where not known.
     at: str | None = None
+    #: Whether it replays a recording of rules 1 that does not say all by which the request is compared now.
+    is_older: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Ticket:
-    """A request that was looked up; `reply` is None where it has to be asked."""
+    """A request that was looked up; `reply` is None where it has to be sent."""
 
-    identity: str
+    canonical: CanonicalRequest
     #: Sample, and of a correction arm and attempt.
     slot: str
-    request: RequestRecord
     role: CallRole
     reply: StoredReply | None
     #: By the monotonic clock, in seconds; None where how long it takes is not known.
@@ -66,8 +77,8 @@ class Ticket:
 
     @property
     def key(self) -> tuple[str, str]:
-        """What is asked, and for which slot."""
-        return self.identity, self.slot
+        """What is requested, and for which slot."""
+        return self.canonical.identity, self.slot
 
 
 class Hold(Protocol):
@@ -93,8 +104,16 @@ class Desk:
     secrets: Callable[[], Secrets]
     journal: Callable[[], Journal]
     shelf: store.Shelf
+    #: What the project adds to the rules by which requests are compared.
+    compared: Comparison = DEFAULT
+    #: The most requests of declared prompts that are in flight at once.
+    concurrency: int | None = None
+    #: The version of the words in which corrections feed errors back.
+    feedback: int | None = None
     #: Seconds; bound here, where nobody who freezes the time of one test finds it while another's reply comes.
     clock: Callable[[], float] = time.monotonic
+    #: Seconds since 1970, bound here for the same reason.
+    date: Callable[[], float] = time.time
     #: Takes a request to an address from what may be spent. Raises CassetteMiss where it does not fit.
     reserve: Callable[[RequestRecord, str | None], Hold] | None = None
 
@@ -115,6 +134,7 @@ class Recorder:
         replays_only: bool = False,
         is_ahead: bool = False,
         is_sure: bool = True,
+        mark: Mark | None = None,
     ) -> None:
         """`is_ahead`: it asks for an item that has not begun, whose own recorder takes over what came.
 
@@ -124,6 +144,8 @@ class Recorder:
         self.mode: Mode = "replay" if replays_only else desk.mode
         self.slot = slot
         self.shown = shown
+        self.compared = desk.compared
+        self.concurrency = desk.concurrency
         #: The test or fixture whose exchanges these are, for messages.
         self.owner = owner
         self.exchanges: list[Exchange] = []
@@ -135,6 +157,9 @@ class Recorder:
         self._desk = desk
         self._normalize = normalize
         self._keeps_errors = keeps_errors
+        self._mark = mark
+        #: Canonical forms of declared requests, by all that they consist of.
+        self._canonical: dict[str, CanonicalRequest] = {}
         self._lock = threading.Lock()
         #: By identity and slot, as are all that follow.
         self._answered: Counter[tuple[str, str]] = Counter()
@@ -152,16 +177,30 @@ class Recorder:
         #: What was asked ahead and is not used yet, in the order of the numbers.
         self._given: dict[tuple[str, str], list[Exchange]] = {}
 
-    def take(self, request: RequestRecord, role: CallRole = "subject", arm: str = "", at: str | None = None) -> Ticket:
-        """Look a request to an address up. Raises CassetteMiss when it has no recording and nothing may be asked.
+    def canonical(self, record: RequestRecord) -> CanonicalRequest:
+        """Return a request without what the project's hook takes out of it, and its digests."""
+        return CanonicalRequest.of(self.normal(record))
+
+    def declared(self, request: Request) -> CanonicalRequest:
+        """Return the canonical form of a declared prompt's request, which is computed once, prefetch included."""
+        key = repr(request)  # not its value, by which True is 1
+        if (known := self._canonical.get(key)) is None:
+            record = model_record(request.endpoint, request.body, request.path, self.compared)
+            self._canonical[key] = known = self.canonical(record)
+        return known
+
+    def take(
+        self, request: CanonicalRequest, role: CallRole = "subject", arm: str = "", at: str | None = None
+    ) -> Ticket:
+        """Look up a request to an address. Raises CassetteMiss when it has no recording and may not be sent.
 
         What is raised is noted as well: the code under test may swallow it.
         """
-        plain, slot = self.normal(request), self._slot(arm)
-        if self.failures and (failed := self.failures.pop((identity_of(plain), slot), None)) is not None:
+        slot = self._slot(arm)
+        if self.failures and (failed := self.failures.pop((request.identity, slot), None)) is not None:
             raise failed
         try:
-            return self._looked_up(plain, role, slot, at)
+            return self._looked_up(request, role, slot, at)
         except NoRoomYet:
             raise  # nothing is lost: who can wait without blocking comes again
         except (CassetteMiss, LlmError) as problem:
@@ -184,35 +223,30 @@ class Recorder:
     def _slot(self, arm: str) -> str:
         return f"{self.slot}/{arm}" if arm else self.slot
 
-    def _looked_up(self, request: RequestRecord, role: CallRole, slot: str, at: str | None) -> Ticket:
-        identity = identity_of(request)
+    def _looked_up(self, request: CanonicalRequest, role: CallRole, slot: str, at: str | None) -> Ticket:
         entries = {} if self.mode == "live" else self._entries()
-        entry = entries.get(identity)
-        if not self._checked and (entry is None or entry.request != request):
+        entry = self._entry(request)
+        if not self._checked and (entry is None or entry.request != request.record):
             check_unedited(entries.values(), self.shown)
             self._checked = True  # once: recording into a cassette of thousands would read all of it for each request
-        if role == "subject" and str(request["url"]).partition("?")[0] in _RETRIEVAL:
+        if role == "subject" and str(request.record["url"]).partition("?")[0] in _RETRIEVAL:
             role = "retrieval"
+        key = request.identity, slot
         with self._lock:
-            reply = self._next(identity, slot)
+            reply = self._next(request, slot)
             if reply is not None:
-                self._answered[identity, slot] = max(reply.number, self._answered[identity, slot])
-                self.exchanges.append(
-                    Exchange(identity=identity, request=request, reply=reply, source="replayed", role=role, at=at)
-                )
-            elif given := self._given.get((identity, slot)):
+                self._answered[key] = max(reply.number, self._answered[key])
+                self.exchanges.append(self._replayed(request, reply, role, at))
+            elif given := self._given.get(key):
                 exchange = given.pop(0)
                 self._adopt(exchange)
-                return Ticket(
-                    identity=identity, slot=slot, request=request, role=role, reply=exchange.reply, started=None
-                )
+                return Ticket(canonical=request, slot=slot, role=role, reply=exchange.reply, started=None)
         if reply is None and self.mode == "replay":
-            raise self._miss(identity, request, slot)
+            raise self._miss(request, slot)
         started = self._desk.clock()
         ticket = Ticket(
-            identity=identity,
+            canonical=request,
             slot=slot,
-            request=request,
             role=role,
             reply=reply,
             started=started,
@@ -223,12 +257,27 @@ class Recorder:
             if self.mode in ("record", "rerecord"):
                 self._desk.journal().check()
             if self._desk.mode != "live":
-                self._desk.secrets().refuse(request, self.shown)
+                self._desk.secrets().refuse(request.record, self.shown)
             if self._desk.reserve is not None:
-                ticket = replace(ticket, hold=self._desk.reserve(request, at), started=self._desk.clock())
+                ticket = replace(ticket, hold=self._desk.reserve(request.record, at), started=self._desk.clock())
             with self._lock:
                 self._open.append(ticket)
         return ticket
+
+    def _replayed(self, request: CanonicalRequest, reply: StoredReply, role: CallRole, at: str | None) -> Exchange:
+        """Return the exchange of a recorded reply, under the identity that it is stored by."""
+        own = (self._found or {}).get(request.identity)
+        is_older = own is None or own.replies.get((reply.slot, reply.number)) is not reply
+        stored = request.older if is_older and request.older is not None else request.identity
+        return Exchange(
+            identity=stored,
+            request=request.record,
+            reply=reply,
+            source="replayed",
+            role=role,
+            at=at,
+            is_older=is_older,
+        )
 
     @property
     def is_complete(self) -> bool:
@@ -240,30 +289,44 @@ class Recorder:
         """How many requests were answered by an error that is not kept, or by nothing: a replay will not have them."""
         return self._failed.total() + len(self._open) if self.mode in ("record", "rerecord") else 0
 
-    def knows(self, request: RequestRecord, arm: str = "") -> bool:
-        """Whether the next request of this form is answered already: recorded, or asked ahead."""
+    def knows(self, request: CanonicalRequest, arm: str = "") -> bool:
+        """Whether the next request of this form is answered already: recorded, or prefetched."""
         self._entries()
-        key = identity_of(self.normal(request)), self._slot(arm)
-        return self._next(*key) is not None or bool(self._given.get(key)) or key in self.failures
+        key = request.identity, self._slot(arm)
+        return self._next(request, key[1]) is not None or bool(self._given.get(key)) or key in self.failures
 
     def has_any(self, arm: str) -> bool:
         """Whether anything is recorded for an attempt of a correction."""
         slot = self._slot(arm)
         return any(at == slot for entry in self._entries().values() for at, _ in entry.replies)
 
-    def _next(self, identity: str, slot: str) -> StoredReply | None:
-        """The recorded reply to the next request of an identity; None where it has to be asked."""
+    def _next(self, request: CanonicalRequest, slot: str) -> StoredReply | None:
+        """The recorded reply to the next request of an identity; None where it has to be sent."""
         if self.mode not in ("replay", "record"):
             return None
-        return self._recorded(identity, slot, self._answered[identity, slot] + 1)
+        return self._recorded(request, slot, self._answered[request.identity, slot] + 1)
 
-    def _recorded(self, identity: str, slot: str, number: int) -> StoredReply | None:
+    def _recorded(self, request: CanonicalRequest, slot: str, number: int) -> StoredReply | None:
         """The reply of a number. An error is stored once, and answers every further try too."""
-        entry = (self._found or {}).get(identity)
-        if entry is None:
-            return None
-        last = entry.replies.get((slot, number - 1))
-        return entry.replies.get((slot, number)) or (last if last is not None and last.status >= 400 else None)
+        for entry in (self._own(request), self._older(request)):
+            if entry is not None:
+                last = entry.replies.get((slot, number - 1))
+                kept = last if last is not None and last.status >= 400 else None
+                if (reply := entry.replies.get((slot, number)) or kept) is not None:
+                    return reply
+        return None
+
+    def _entry(self, request: CanonicalRequest) -> Entry | None:
+        """The recorded request that equals this one, by the rules of now or by those that it was recorded by."""
+        return self._own(request) or self._older(request)
+
+    def _own(self, request: CanonicalRequest) -> Entry | None:
+        return (self._found or {}).get(request.identity)
+
+    def _older(self, request: CanonicalRequest) -> Entry | None:
+        """The request of rules 1 that equals this one in everything that those compared."""
+        entry = None if request.older is None else (self._found or {}).get(request.older)
+        return entry if entry is not None and entry.rules == 1 else None
 
     def _entries(self) -> dict[str, Entry]:
         with self._lock:
@@ -280,13 +343,21 @@ class Recorder:
             if reply.slot.partition("/")[0] == self.slot
         ]
 
-    def opened(self, request: RequestRecord, arm: str = "") -> Ticket | None:
-        """The ticket of a request of this form that is being asked, if there is one."""
-        key = identity_of(self.normal(request)), self._slot(arm)
+    def opened(self, request: CanonicalRequest, arm: str = "") -> Ticket | None:
+        """The ticket of a request of this form that is in flight, if there is one."""
+        key = request.identity, self._slot(arm)
         with self._lock:
             return next((one for one in self._open if one.key == key), None)
 
-    def keep(self, ticket: Ticket, status: int, headers: Mapping[str, str], content: bytes) -> None:
+    def keep(
+        self,
+        ticket: Ticket,
+        status: int,
+        headers: Mapping[str, str],
+        content: bytes,
+        *,
+        concurrency: int | None = None,
+    ) -> None:
         """Keep the answer to a request that was asked: in the journal now, in the cassette when the item ends.
 
         Its number is that of the answers, not of the tries: one that failed leaves no gap. Errors are kept only where
@@ -318,14 +389,18 @@ class Recorder:
                 latency_ms=latency_ms,
                 headers={name: secrets.scrub(value) for name, value in kept.items()},
                 body=body,
+                recorded=self._now() if is_stored else None,
+                concurrency=concurrency,
+                feedback=self._desk.feedback if "/" in ticket.slot else None,
+                mark=self._mark,
             )
             exchange = Exchange(
-                identity=ticket.identity,
-                request=ticket.request,
+                identity=ticket.canonical.identity,
+                request=ticket.canonical.record,
                 reply=reply,
                 source="recorded" if is_stored else "asked",
                 role=ticket.role,
-                recorded=self._recorded(*ticket.key, number) if self.mode == "verify" else None,
+                recorded=self._recorded(ticket.canonical, ticket.slot, number) if self.mode == "verify" else None,
                 at=ticket.at,
             )
             self._add(exchange)
@@ -333,6 +408,9 @@ class Recorder:
             ticket.hold.settle(exchange)
         if self._closed:
             self.save()
+
+    def _now(self) -> str:
+        return datetime.fromtimestamp(int(self._desk.date()), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
     def _add(self, exchange: Exchange) -> None:
         """Append an exchange, in the place of an error that an earlier try got; it is journalled first."""
@@ -351,10 +429,10 @@ class Recorder:
         else:
             self._errors[key] = exchange
 
-    def note_failure(self, request: RequestRecord, failed: CallFailed, arm: str = "") -> None:
-        """A call came to nothing; asked ahead, it is the item that will be told."""
+    def note_failure(self, request: CanonicalRequest, failed: CallFailed, arm: str = "") -> None:
+        """Remember a call that failed, where it was prefetched: its item will raise it."""
         if self.is_ahead:
-            self.failures[identity_of(self.normal(request)), self._slot(arm)] = failed
+            self.failures[request.identity, self._slot(arm)] = failed
 
     # -- what was asked ahead -----------------------------------------------------------------------------------
 
@@ -362,6 +440,7 @@ class Recorder:
         """Use what another recorder has asked for this item, which has ended asking."""
         self._found, self._loaded, self._checked = ahead._found, ahead._loaded, ahead._checked
         self._open, self._failed, self.failures = ahead._open, ahead._failed, ahead.failures
+        self._canonical = ahead._canonical
         for exchange in ahead.exchanges:
             if exchange.source != "replayed":
                 self._given.setdefault((exchange.identity, exchange.reply.slot), []).append(exchange)
@@ -392,6 +471,17 @@ class Recorder:
         if recorded := sum(one.source == "recorded" for one in exchanges):
             self._desk.journal().settle(self.path, recorded)
 
+    def accept(self, graded: Callable[[], DrawGrades]) -> None:
+        """Put the grades that the item got beside its new replies; those of judges are not the item's."""
+        if not self._unsaved:  # as in every replay
+            return
+        grades = graded()
+        with self._lock:
+            self._unsaved = [
+                one if one.role == "judge" else replace(one, reply=replace(one.reply, accepted=(grades,)))
+                for one in self._unsaved
+            ]
+
     def save(self, *, replacing: bool = True) -> None:
         """Put what was recorded into the cassette. Raises LlmError where that cannot be written.
 
@@ -414,17 +504,16 @@ class Recorder:
                 ticket.hold.lose()
         self.save(replacing=replacing)
 
-    def _miss(self, identity: str, request: RequestRecord, slot: str) -> CassetteMiss:
+    def _miss(self, request: CanonicalRequest, slot: str) -> CassetteMiss:
         why = explain_miss(
             self._found or {},
-            identity,
             request,
             slot,
             file_exists=self._found is not None,
             answered={known for known, _ in self._answered},
         )
-        told = _told(why, request, slot, self.shown)
-        return CassetteMiss(told, kind=why.kind, heading=why.heading, change=why.change)
+        text = _told(why, request.record, slot, self.shown)
+        return CassetteMiss(text, kind=why.kind, heading=why.heading, change=why.change)
 
 
 def _told(why: Miss, request: RequestRecord, slot: str, shown: str) -> str:

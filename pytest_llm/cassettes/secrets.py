@@ -15,8 +15,18 @@ from pytest_llm.errors import SecretInRequest
 from pytest_llm.key_shapes import KEY_BEGINNINGS, KEY_SHAPES
 from pytest_llm.schemas import JSON
 
-_CACHE_HEADERS = ("cf-aig-cache-status", "helicone-cache", "x-portkey-cache-status")
-"""Where gateways say that a reply is an earlier one."""
+_CACHE_HEADERS = (
+    "cf-aig-cache-status",
+    "helicone-cache",
+    "x-cache",
+    "x-cache-hit",
+    "x-cache-status",
+    "x-litellm-cache-key",
+    "x-portkey-cache-status",
+    "x-proxy-cache",
+    "x-vercel-cache",
+)
+"""Where gateways and proxies say that a reply is an earlier one, which is no new draw."""
 KEPT_HEADERS = frozenset({"content-type", "location", *_CACHE_HEADERS})
 """Of a reply's headers; of a request's, none. An allow-list cannot miss the header that a provider adds tomorrow."""
 

@@ -9,8 +9,8 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from pytest_llm.cassettes.document import Entry
-from pytest_llm.cassettes.identity import RequestRecord
+from pytest_llm.cassettes.entry import Entry
+from pytest_llm.cassettes.identity import CanonicalRequest, RequestRecord
 from pytest_llm.schemas import JSON, quoted
 
 Kind = Literal["no cassette", "missing", "stale", "exhausted"]
@@ -36,8 +36,7 @@ class Miss:
 
 def explain_miss(
     entries: Mapping[str, Entry],
-    identity: str,
-    request: RequestRecord,
+    request: CanonicalRequest,
     slot: str,
     *,
     file_exists: bool,
@@ -49,14 +48,14 @@ def explain_miss(
     """
     if not file_exists:
         return Miss(kind="no cassette")
-    known = entries.get(identity)
-    if known is not None:
-        used_up = any(recorded == slot for recorded, _ in known.replies)
+    equal = [one for one in (entries.get(request.identity), entries.get(request.older or "")) if one is not None]
+    if any(one.rules == 1 or one.identity == request.identity for one in equal):
+        used_up = any(recorded == slot for one in equal for recorded, _ in one.replies)
         return Miss(kind="exhausted" if used_up else "missing")
-    nearest = _nearest(entries.values(), request, slot, answered)
+    nearest = _nearest(entries.values(), request.record, slot, answered)
     if nearest is None:
         return Miss(kind="missing")
-    heading, change = difference(nearest.request, request)
+    heading, change = difference(nearest.request, request.record)
     return Miss(kind="stale", heading=heading, change=change)
 
 

@@ -6,18 +6,23 @@ import contextlib
 import glob
 import os
 import tempfile
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace as replace_fields
 from pathlib import Path
 from typing import TypeAlias
 
 from pytest_llm.cassettes.aside import FOLDER, Fetch
-from pytest_llm.cassettes.document import RESTORE, Entry, StoredReply, apart, check_unedited, read, write
-from pytest_llm.cassettes.identity import RequestRecord, identity_of
+from pytest_llm.cassettes.document import RESTORE, apart, check_unedited, read, write
+from pytest_llm.cassettes.entry import Entry, StoredReply
+from pytest_llm.cassettes.identity import RULES, RequestRecord, identity_of
 from pytest_llm.errors import CassetteCorrupt, LlmError
 
 Place: TypeAlias = tuple[str, str, int]
 """Where a reply stands in a cassette: identity of its request, slot, number."""
+
+Added: TypeAlias = Mapping[str, tuple[RequestRecord, Sequence[StoredReply]]]
+"""By identity, requests with their new replies."""
 
 IGNORE_ALL = "# Made by pytest_llm; nothing in here belongs into a repository.\n*\n"
 
@@ -64,46 +69,60 @@ class Shelf:
         return last[1]
 
 
-def merge(
-    path: Path,
-    added: Mapping[str, tuple[RequestRecord, list[StoredReply]]],
-    state: Path,
-    *,
-    replacing: bool = True,
-) -> None:
+def merge(path: Path, added: Added, state: Path, *, replacing: bool = True, rules: int = RULES) -> None:
     """Put replies into a cassette file, beside what any other process has put there meanwhile.
 
     A reply replaces the one with the same request, slot and number, if it is `replacing`. `state` is the folder for the
-    lock.
+    lock, `rules` the rule set that the requests were made by.
     """
 
-    def change(entries: dict[str, Entry]) -> dict[str, Entry]:
+    def change(entries: Mapping[str, Entry]) -> dict[str, Entry]:
+        after = dict(entries)
         for identity, (request, replies) in added.items():
-            entry = entries.setdefault(identity, Entry(identity, request))
-            found = {(reply.slot, reply.number): reply for reply in replies}
-            entry.replies = {**entry.replies, **found} if replacing else {**found, **entry.replies}
-        return entries
+            entry = after.get(identity) or Entry(identity, request, rules=rules)
+            by_place = {(reply.slot, reply.number): reply for reply in replies}
+            after[identity] = entry.with_replies(by_place, replacing=replacing, rules=rules)
+        return after
 
-    _rewrite(path, change, state)
+    rewrite(path, change, state)
 
 
 def keep_only(path: Path, used: Container[Place], samples: Container[str], state: Path) -> None:
-    """Drop what a complete re-recording no longer uses, from the slots of the samples that were run, and no others."""
-    drop(path, lambda place: place not in used and place[1].split("/")[0] in samples, state)
+    """Drop what a complete re-recording no longer uses, from the slots of the samples that were run, and no others.
+
+    Of recordings for runs beside the ordinary ones, only those go that confirmed a suspicion about an earlier request.
+    """
+
+    def is_unused(place: Place, reply: StoredReply) -> bool:
+        is_kept = reply.mark is not None and reply.mark.kind != "confirmation"
+        return not is_kept and place not in used and place[1].split("/")[0] in samples
+
+    _drop(path, is_unused, state)
 
 
 def drop(path: Path, is_unused: Callable[[Place], bool], state: Path) -> None:
     """Take replies out of a cassette; a request goes with its last reply."""
+    _drop(path, lambda place, _: is_unused(place), state)
 
-    def change(entries: dict[str, Entry]) -> dict[str, Entry] | None:
-        unused = {
-            (identity, at) for identity, entry in entries.items() for at in entry.replies if is_unused((identity, *at))
-        }
-        for identity, at in unused:
-            del entries[identity].replies[at]
-        return {identity: entry for identity, entry in entries.items() if entry.replies} if unused else None
 
-    _rewrite(path, change, state)
+def _drop(path: Path, is_unused: Callable[[Place, StoredReply], bool], state: Path) -> None:
+    def change(entries: Mapping[str, Entry]) -> dict[str, Entry]:
+        after = {}
+        for identity, entry in entries.items():
+            kept = {at: reply for at, reply in entry.replies.items() if not is_unused((identity, *at), reply)}
+            if kept:
+                after[identity] = replace_fields(entry, replies=kept)
+        return after
+
+    rewrite(path, change, state)
+
+
+def has_marked(path: Path) -> bool:
+    """Tell whether a cassette holds a reply that belongs to no ordinary run; False where it cannot be read."""
+    try:
+        return any(reply.mark for entry in (load(path) or {}).values() for reply in entry.replies.values())
+    except CassetteCorrupt:
+        return False
 
 
 def remove(path: Path, state: Path) -> None:
@@ -133,13 +152,13 @@ def _locked(path: Path, state: Path) -> AbstractContextManager[object]:
     return FileLock(lock)
 
 
-def _rewrite(path: Path, change: Callable[[dict[str, Entry]], dict[str, Entry] | None], state: Path) -> None:
-    """Write what a change makes of the entries; None if that is nothing new."""
+def rewrite(path: Path, change: Callable[[Mapping[str, Entry]], dict[str, Entry]], state: Path) -> None:
+    """Write what `change` makes of the entries, under a lock; nothing is written where it makes the same of them."""
     try:
         with _locked(path, state):
             before = load(path) or {}
             check_unedited(before.values(), str(path))
-            if (after := change(before)) is not None:
+            if (after := change(before)) != before:
                 _put(path, *apart(after.values(), path.stem))
     except OSError as error:
         raise _unwritten(path, error) from error

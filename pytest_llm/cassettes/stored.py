@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pytest_llm.cassettes import store
 from pytest_llm.cassettes.document import check_unedited, read
+from pytest_llm.cassettes.identity import CanonicalRequest
 from pytest_llm.cassettes.recorder import Exchange
 from pytest_llm.cassettes.staleness import explain_miss
 from pytest_llm.errors import CassetteCorrupt
@@ -39,7 +40,8 @@ def changed_request(before: str, path: Path, identities: Sequence[str]) -> tuple
         return None
     for identity in identities:
         if identity in now and identity not in old:
-            miss = explain_miss(old, identity, now[identity].request, "1", file_exists=True, answered=identities)
+            request = CanonicalRequest.of(now[identity].request)
+            miss = explain_miss(old, request, "1", file_exists=True, answered=identities)
             if miss.kind == "stale":
                 return miss.heading, miss.change
     return None

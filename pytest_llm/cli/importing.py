@@ -182,7 +182,10 @@ def _why_not(one: ForeignExchange | Unreadable, recordings: Recordings, *, error
 
 
 def _take(one: ForeignExchange, recorder: Recorder, outcome: Outcome, *, keep: bool) -> None:
-    ticket = recorder.take(record_of(one.method, one.url, one.request_body, one.request_type))
+    record = record_of(
+        one.method, one.url, one.request_body, one.request_type, headers=one.request_headers, compared=recorder.compared
+    )
+    ticket = recorder.take(recorder.canonical(record))
     if ticket.reply is not None:
         outcome.known += 1
         return

@@ -133,13 +133,14 @@ def _find(run: Run, when: int, top: Path, paths: Sequence[Path]) -> Found:
         if name not in unused_wholly and name not in used:
             continue
         try:
-            places = [(one.identity, one.reply.slot, one.reply.number) for one in stored_exchanges(path, shown(path))]
+            exchanges = stored_exchanges(path, shown(path))
         except CassetteCorrupt as error:
             damaged.append(str(error))
             continue
-        gone = places if name in unused_wholly else [place for place in places if place not in used[name]]
-        if gone or name in unused_wholly:
-            unused.append(Unused(path=path, places=gone, replies=len(places)))
+        ordinary = [(one.identity, one.reply.slot, one.reply.number) for one in exchanges if one.reply.mark is None]
+        gone = [place for place in ordinary if name in unused_wholly or place not in used[name]]
+        if gone or not exchanges:
+            unused.append(Unused(path=path, places=gone, replies=len(exchanges)))
     return Found(unused=unused, changed=changed, damaged=damaged)
 
 

@@ -13,6 +13,9 @@ from pytest_llm.schemas import JSON, Issue, quoted
 if TYPE_CHECKING:
     from pytest_llm.correction.budget import Budget
 
+WORDS = 1
+"""The version of the words in which the policies feed errors back; a recording of a correction states it."""
+
 Outcome = Literal[
     "valid",
     "invalid",

@@ -175,7 +175,7 @@ class Run:
         body = {**last.request.body, "messages" if task.prompt.api == "chat" else "input": wire}
         if task.prompt.parameters.get("seed") == "sample":  # the same seed would bring the same reply
             body["seed"] = seed_of(task.inputs, task.sample, self.feedback.name, len(self.attempts) + 1)
-        self.request = Request(api=task.prompt.api, body=body)
+        self.request = replace(last.request, body=body)
 
     def trace(self) -> Trace:
         """The run, when it has ended."""

@@ -33,7 +33,7 @@ class Embedding:
 
         # Floats, not the base64 that SDKs ask for: not every endpoint knows it.
         body = {"model": self.model, "input": list(texts), "encoding_format": "float"}
-        request = Request(api="embeddings", body=body)
+        request = Request(api="embeddings", body=body, base_url=self.base_url)
         if client is None and (handed := sender()) is not None:
             reply = handed(self, request)
         else:

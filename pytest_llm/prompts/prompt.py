@@ -70,6 +70,8 @@ class Prompt:
     tools: tuple[JSON, ...]
     api: Api
     base_url: str | None
+    #: The name of a deployment (Azure): requests go to `deployments/<name>` under the address.
+    deployment: str | None
     api_key_env: str | None
     parameters: Mapping[str, JSON]
 
@@ -89,6 +91,7 @@ class Prompt:
         tools: Sequence[JSON] = (),
         api: Api = "chat",
         base_url: str | None = None,
+        deployment: str | None = None,
         api_key_env: str | None = None,
         **parameters: JSON,
     ) -> None:
@@ -104,6 +107,7 @@ class Prompt:
             "tools": tuple(tools),
             "api": api,
             "base_url": base_url,
+            "deployment": deployment,
             "api_key_env": api_key_env,
             "parameters": {key: value for key, value in parameters.items() if value is not None},
         }
@@ -115,6 +119,12 @@ class Prompt:
         where = f"Prompt {self.name!r}"
         if self.api not in get_args(Api):
             raise PromptError(f"api={self.api!r} is no API", where=where, instead=get_args(Api))
+        if self.deployment is not None and not str(self.deployment).strip():
+            raise PromptError(
+                f"deployment={self.deployment!r} is not the name of a deployment",
+                where=where,
+                fix={"write": 'deployment="gpt-4o-eu", or leave it out'},
+            )
         if self.answer_after == "":
             raise PromptError("answer_after='' is in every text", where=where, fix={"write": 'answer_after="Answer:"'})
         if self.leniency not in get_args(Leniency):
@@ -160,6 +170,8 @@ class Prompt:
             "api": self.api,
             "parameters": dict(self.parameters),
         }
+        if self.deployment is not None:
+            parts["deployment"] = self.deployment
         return digest(parts)[:12]
 
     @property
@@ -262,7 +274,7 @@ class Prompt:
             body["tools"] = list(self.tools)
         if self.send_schema:
             body.update(self._response_format())
-        return Request(api=self.api, body=body)
+        return Request(api=self.api, body=body, base_url=self.base_url, deployment=self.deployment)
 
     def _response_format(self) -> dict[str, JSON]:
         schema = None if self.schema is None else json_schema_of(self.schema)

@@ -70,6 +70,10 @@ def _remarks(results: Sequence[Result]) -> list[str]:
     if same or drifted:
         out.append(f"verified: {same} repl{'y says' if same == 1 else 'ies say'} what is recorded, {drifted} drifted")
         out += [f"  drifted     {one.nodeid}" for one in results if one.drifted][:MOST_DRIFTED]
+    if older := sum(one.older for one in results):
+        replies = "1 reply that was" if older == 1 else f"{older} replies that were"
+        out.append(f"replayed for requests that name a path or a header: {replies} recorded before these were compared")
+        out.append("  check       that they came from there, or record again: pytest --llm-rerecord")
     if unkept := sum(one.unkept for one in results):
         out.append(
             f"{unkept} request{' was' if unkept == 1 else 's were'} answered by an error, or not at all, and will be "

@@ -152,6 +152,8 @@ class Result:
     asked: int = 0
     #: Requests that were answered by an error, or not at all, and that no recording holds.
     unkept: int = 0
+    #: Replays of recordings by rules 1 for requests that name what those rules did not compare: a path, a header.
+    older: int = 0
     #: With --llm-verify, how many replies say the same as the recorded ones, and how many do not.
     same: int = 0
     drifted: int = 0

@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llm.cassettes.document import Entry, StoredReply, body_of, check_unedited, content_of, read, write
+from pytest_llm.cassettes.document import body_of, check_unedited, content_of, read, write
+from pytest_llm.cassettes.entry import DrawGrades, Entry, Mark, StoredReply
 from pytest_llm.cassettes.identity import identity_of, record_of
+from pytest_llm.cassettes.plain_yaml import read_plain
 from pytest_llm.errors import CassetteCorrupt
 
 URL = "https://api.example.invalid/v1/chat/completions"
@@ -34,7 +36,7 @@ def reply(content=b'{"text": "hello"}', slot="1", number=1, kind="application/js
 def test_the_file_is_meant_to_be_read():
     text = write([entry({"model": "tiny", "messages": [{"role": "user", "content": "Hi,\nhow are you?"}]}, reply())])
     assert text == (
-        "version: 1\nrules: 1\n---\nidentity: 3c7a\n".replace("3c7a", text.split("identity: ")[1][:64])
+        "version: 2\n---\nidentity: 3c7a\nrules: 2\n".replace("3c7a", text.split("identity: ")[1][:64])
         + "request:\n  method: POST\n  url: chat/completions\n  body:\n    model: tiny\n    messages:\n"
         "    - role: user\n      content: |-\n        Hi,\n        how are you?\n"
         "responses:\n- slot: '1'\n  number: 1\n  status: 200\n  latency_ms: 84\n"
@@ -47,6 +49,40 @@ def test_a_latency_that_is_not_known_is_not_written():
     written = entry({"a": 1}, unknown)
     assert "latency_ms" not in write([written])
     assert read(write([written]), "x.yaml")[written.identity].replies["1", 1] == unknown
+
+
+GRADES = DrawGrades(suite="test_orders", instrument="3f", grades={"outcome": "P", "contains 2": "F", "quality": 0.75})
+FACTS = {
+    "recorded": "2026-12-01T09:30:00Z",
+    "concurrency": 16,
+    "feedback": 1,
+    "mark": Mark(kind="comparison", name="model=b", definition={"model": "b", "base_url": "http://b.invalid/v1"}),
+    "accepted": (GRADES,),
+    "earlier": (DrawGrades(), GRADES),
+}
+
+
+def test_what_is_known_about_a_reply_is_written_and_read_back():
+    written = entry({"a": 1}, replace(reply(), **FACTS))
+    written.rules, written.verdicts = 1, 3
+    text = write([written])
+    assert read(text, "x.yaml") == {written.identity: written}
+    assert read_plain(text) is not None  # the quick reader takes all of it
+    assert "  - suite: test_orders\n    instrument: 3f\n    grades:\n      outcome: P\n      contains 2: F\n" in text
+
+
+def test_a_file_of_version_1_is_read_and_says_that_nothing_else_is_known():
+    found = entry({"a": 1}, reply())
+    text = write([found]).replace("version: 2\n", "version: 1\nrules: 1\n").replace("rules: 2\n", "")
+    (entry_of_1,) = read(text, "x.yaml").values()
+    assert (entry_of_1.rules, entry_of_1.verdicts, entry_of_1.replies) == (1, 0, found.replies)
+
+
+def test_bodies_can_be_left_as_they_are_stored():
+    text = write([entry({"a": 1}, reply())]).replace("  json:\n    text: hello\n", "  file:\n    name: gone.bin\n")
+    (found,) = read(text, "x.yaml", None).values()
+    assert found.replies["1", 1].body == {"file": {"name": "gone.bin"}}
+    assert write([found]) == text
 
 
 def test_replies_are_in_the_order_of_their_slots():
@@ -118,8 +154,31 @@ ONE_REPLY = GOOD[GOOD.index("- slot") : GOOD.index("---", GOOD.index("- slot"))]
     [
         ("", "does not begin with its version"),
         ("a list", "does not begin with its version"),
-        (GOOD.replace("version: 1", "version: 9"), "version 9, rules 1; this release reads 1, 1"),
-        (GOOD.replace("rules: 1", "rules: 2"), "version 1, rules 2"),
+        (GOOD.replace("version: 2", "version: 9"), "version 9; this release reads 1 and 2"),
+        (GOOD.replace("version: 2", "version: 1\nrules: 2"), "version 1, rules 2"),
+        (GOOD.replace("version: 2", "version: true"), "version True"),
+        (GOOD.replace("rules: 2", "rules: 3", 1), "rules 3, of which this release knows 1 to 2"),
+        (GOOD.replace("rules: 2\n", "", 1), "mangled"),
+        (GOOD.replace("responses:", "verdicts: -1\nresponses:", 1), "verdicts -1 is not a count"),
+        (GOOD.replace("responses:", "verdict: 1\nresponses:", 1), "unknown key 'verdict'"),
+        (GOOD.replace("number: 1", "number: 1\n  draws: 3", 1), "a response has the unknown key 'draws'"),
+        (GOOD.replace("number: 1", "number: 1\n  number: 1", 1), "no YAML"),
+        (GOOD.replace("number: 1", "number: 1\n  recorded: 3", 1), "recorded is a date"),
+        (GOOD.replace("number: 1", "number: 1\n  concurrency: 0", 1), "concurrency is a number from 1"),
+        (GOOD.replace("number: 1", "number: 1\n  feedback: true", 1), "feedback is a number from 1"),
+        (GOOD.replace("number: 1", "number: 1\n  mark: {kind: guess}", 1), "is not a mark"),
+        (GOOD.replace("number: 1", "number: 1\n  mark: {kind: control, definition: 1}", 1), "is not a mapping"),
+        (GOOD.replace("number: 1", "number: 1\n  mark: {kind: control, why: x}", 1), "unknown key 'why'"),
+        (GOOD.replace("number: 1", "number: 1\n  accepted: [{suite: s, instrument: i}]", 1), "mangled"),
+        (GOOD.replace("number: 1", "number: 1\n  earlier: [{suite: 1, instrument: i, grades: {}}]", 1), "are texts"),
+        (
+            GOOD.replace("number: 1", "number: 1\n  earlier: [{suite: s, instrument: i, grades: {outcome: X}}]", 1),
+            "a grade is P, F, U or a score",
+        ),
+        (
+            GOOD.replace("number: 1", "number: 1\n  earlier: [{suite: s, instrument: i, grades: {x: true}}]", 1),
+            "a grade is P, F, U or a score",
+        ),
         (GOOD[: GOOD.rindex("---")], "cut: its last document is not `end: 1`"),
         (GOOD.rsplit("---\n", 2)[0] + "---\nend: 2\n", "cut: its last document is not `end: 1`"),
         ("<<<<<<< HEAD\n" + GOOD, "merge conflict"),
@@ -140,6 +199,7 @@ def test_a_damaged_file_says_what_is_wrong_and_how_to_restore_it(text, said):
     assert said in str(caught.value)
     assert "cassettes/x.yaml" in str(caught.value)
     assert re.search("git checkout (--ours )?-- cassettes/x.yaml", str(caught.value)) or "install" in str(caught.value)
+    assert "delete" not in str(caught.value)
 
 
 def test_a_request_that_was_edited_is_found_out():

@@ -42,6 +42,7 @@ def test_an_exchange_of_vcrpy(write):
         url=URL,
         request_body=SENT,
         request_type="application/json",
+        request_headers={"content-type": "application/json"},
         status=200,
         headers={"content-type": "application/json"},
         content=b"hello",

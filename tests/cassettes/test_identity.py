@@ -10,7 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llm.cassettes.identity import identity_of, model_endpoint, model_record, record_of, without_secrets
+from pytest_llm.cassettes.identity import (
+    Comparison,
+    identity_of,
+    model_endpoint,
+    model_record,
+    older_form,
+    record_of,
+    without_secrets,
+)
 
 URL = "https://api.example.invalid/v1/chat/completions"
 numbers = st.integers(-(10**6), 10**6) | st.floats(allow_nan=False, allow_infinity=False)
@@ -47,7 +55,7 @@ def test_float_spelling_does_not_matter():
 
 def test_a_model_endpoint_is_the_same_at_every_host():
     assert identity({"a": 1}) == identity({"a": 1}, "http://127.0.0.1:8080/api/v1/chat/completions")
-    assert identity({"a": 1}) == identity({"a": 1}, "https://x.invalid/deployments/d/chat/completions?api-version=7")
+    assert identity({"a": 1}) == identity({"a": 1}, "https://x.invalid/openai/v1/chat/completions?api-version=7")
     assert identity({"a": 1}, "https://a.invalid/x") != identity({"a": 1}, "https://b.invalid/x")
 
 
@@ -55,6 +63,67 @@ def test_both_doors_compute_the_same_identity():
     """A declared prompt is looked up without going through any HTTP library."""
     body = {"model": "m", "messages": [{"role": "user", "content": "é"}], "temperature": 1.0}
     assert identity(body) == identity_of(model_record("chat/completions", body))
+
+
+PATHS = [
+    ("/openai/deployments/A/chat/completions", "/openai/deployments/B/chat/completions"),
+    ("/openai/deployments/A/embeddings", "/openai/deployments/B/embeddings"),
+    ("/lora-a/v1/chat/completions", "/lora-b/v1/chat/completions"),
+    ("/lora-a/v1/chat/completions", "/v1/chat/completions"),
+    ("/models/org/a/v1/chat/completions", "/models/org/b/v1/chat/completions"),
+    ("/openai/chat/completions", "/groq/chat/completions"),
+    ("/v1/threads/A/messages", "/v1/threads/B/messages"),
+    (
+        "/v1/projects/p/locations/l/endpoints/1/chat/completions",
+        "/v1/projects/p/locations/l/endpoints/2/chat/completions",
+    ),
+    ("/v1beta/models/A/openai/responses", "/v1beta/models/B/openai/responses"),
+]
+
+
+@pytest.mark.parametrize(("one", "other"), PATHS)
+def test_what_stands_before_a_model_endpoint_may_choose_the_model(one, other):
+    here, there = (record_of("POST", f"https://x.invalid{path}", b'{"a": 1}') for path in (one, other))
+    assert identity_of(here) != identity_of(there)
+    assert identity_of(older_form(here) or here) == identity_of(older_form(there) or there)  # as rules 1 had it
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/v1", "/api/v1", "/openai/v1", "/inference/v1", "/v1beta/openai", "/compatible-mode/v1", "//v1/", "/API/V4"],
+)
+def test_whose_api_it_is_does_not_matter(path):
+    assert identity({"a": 1}) == identity({"a": 1}, f"https://x.invalid{path}/chat/completions")
+    assert older_form(record_of("POST", f"https://x.invalid{path}/chat/completions", b"{}")) is None
+
+
+def test_a_project_leaves_out_segments_and_adds_headers():
+    url = "https://x.invalid/accounts/Acme/v1/messages?api-version=2024-06"
+    sent = {"anthropic-version": "2023-06-01", "x-prompt": "be brief", "authorization": "secret"}
+    compared = Comparison(ignored_segments=("accounts", "ACME*"), headers=frozenset({"x-prompt", "api-version"}))
+    record = record_of("POST", url, b"{}", headers=sent, compared=compared)
+    assert record == {
+        "method": "POST",
+        "url": "messages?api-version=2024-06",
+        "headers": {"x-prompt": "be brief"},
+        "body": {},
+    }
+    assert older_form(record) == {"method": "POST", "url": "messages", "body": {}}
+    assert record_of("POST", url, b"{}")["url"] == "messages"
+
+
+def test_an_address_of_rules_1_keeps_the_rest_of_its_query():
+    record = {"method": "POST", "url": "messages?beta=1&api-version=3", "body": {}}
+    assert older_form(record)["url"] == "messages?beta=1"
+    elsewhere = {"method": "GET", "url": "https://x.invalid/files?api-version=3"}
+    assert older_form(elsewhere) is None
+
+
+def test_a_declared_request_has_the_form_of_the_same_request_on_the_wire():
+    declared = model_record("chat/completions", {"a": 1}, "/openai/deployments/gpt-4o-eu")
+    url = "https://res.invalid/openai/deployments/gpt-4o-eu/chat/completions?api-version=1"
+    assert declared == record_of("POST", url, b'{"a": 1}')
+    assert declared["path"] == "deployments/gpt-4o-eu"
 
 
 PICTURE = bytes(range(256)) * 3

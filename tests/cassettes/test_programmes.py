@@ -68,7 +68,7 @@ class Model:
 
     def answer(self, recorder, number, arm=""):
         """What a client sees: a recorded reply, or one that is asked, and kept."""
-        ticket = recorder.take(request(number), arm=arm)
+        ticket = recorder.take(recorder.canonical(request(number)), arm=arm)
         if ticket.reply is not None:
             return text_of(ticket.reply)
         with self._lock:
@@ -150,8 +150,8 @@ def test_every_recorded_reply_comes_back_once_to_its_own_request_in_its_own_slot
 
 def _replay(recorders, slot, number):
     recorder, arm = through(recorders, slot)
-    ticket = recorder.take(request(number), arm=arm)
-    assert ticket.identity == identity_of(request(number))
+    ticket = recorder.take(recorder.canonical(request(number)), arm=arm)
+    assert ticket.canonical.identity == identity_of(request(number))
     return ticket.reply
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_llm.cassettes.document import Entry, StoredReply
-from pytest_llm.cassettes.identity import identity_of, model_record
+from pytest_llm.cassettes.entry import Entry, StoredReply
+from pytest_llm.cassettes.identity import CanonicalRequest, identity_of, model_record
 from pytest_llm.cassettes.staleness import difference, explain_miss, likeness
 
 SYSTEM = "You turn order e-mails into JSON records.\nWrite dates as YYYY-MM-DD."
@@ -25,7 +25,7 @@ def entry(record, *slots):
 
 def miss(asked, *entries, slot="1", file_exists=True, answered=()):
     recorded = {one.identity: one for one in entries}
-    return explain_miss(recorded, identity_of(asked), asked, slot, file_exists=file_exists, answered=answered)
+    return explain_miss(recorded, CanonicalRequest.of(asked), slot, file_exists=file_exists, answered=answered)
 
 
 def test_of_two_that_are_as_alike_the_one_that_is_left_is_the_earlier_form():

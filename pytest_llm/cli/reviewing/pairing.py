@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pytest_llm.cassettes import Exchange
-from pytest_llm.cassettes.document import Entry
+from pytest_llm.cassettes.entry import Entry
 from pytest_llm.cassettes.staleness import difference, likeness
 from pytest_llm.cli.cassette_files import cassette_file
 from pytest_llm.cli.reviewing.outputs import Block, said

@@ -8,7 +8,8 @@ from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from pytest_llm.cassettes.aside import FOLDER, Fetch
-from pytest_llm.cassettes.document import Entry, check_unedited, read
+from pytest_llm.cassettes.document import check_unedited, read
+from pytest_llm.cassettes.entry import Entry
 from pytest_llm.cassettes.store import beside
 from pytest_llm.cli.reviewing.accepted import Accepted
 from pytest_llm.cli.reviewing.grading import LastRun, grade, last_run_of
