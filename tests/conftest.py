@@ -12,12 +12,12 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-collect_ignore = ["data"]  # projects that tests copy
-
 import warm
 from gate_project import GatedSuite
 from hypothesis import HealthCheck, settings
 from model_server import ModelServer
+
+collect_ignore = ["data"]  # projects that tests copy
 
 # How long an example takes says more about the machine than about the code.
 settings.register_profile("here", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -38,7 +38,10 @@ READ = (1, 2)
 """The versions that are read; a file of an older one is rewritten when its content changes."""
 BODIES = ("json", "stream", "text", "base64", "file")
 _OTHER_BREAKS = re.compile("[\r\x85\u2028\u2029\ufeff]")
-RESTORE = {"restore": "git checkout -- {path}", "or record again": "move it away, then pytest --llm-record"}
+RESTORE = {"restore": "git checkout -- {path}", "or anew": "move it away, then pytest --llm-record"}
+
+MERGE = {**RESTORE, "if merged": "pytest-llm cassettes merge {path}"}
+"""The fix of damage that git makes where it joins the lines of two recordings."""
 
 
 def apart(entries: Iterable[Entry], stem: str) -> tuple[list[Entry], dict[str, bytes]]:
@@ -85,17 +88,24 @@ def read(text: str, path: str, fetch: Fetch | None = _no_file) -> dict[str, Entr
     Raises CassetteCorrupt for a file that is cut, mangled, in conflict, or from a newer version.
     """
     if "\n<<<<<<< " in text or text.startswith("<<<<<<< "):
-        fix = {"merge": "pytest-llm cassettes merge {path}", "or keep one side": "git checkout --ours -- {path}"}
+        fix = {"merge": "pytest-llm cassettes merge {path}", "or one side": "git checkout --ours -- {path}"}
         raise _corrupt("the cassette holds a merge conflict", path, fix)
     documents = _parsed(text, path)
     version = _version(documents, path)
     *body, end = documents[1:] or [None]
     if end != {"end": len(body)}:
-        raise _corrupt(f"the cassette is cut: its last document is not `end: {len(body)}`", path)
+        raise _corrupt(f"the cassette is cut: its last document is not `end: {len(body)}`", path, MERGE)
     entries = {entry.identity: entry for entry in (_entry(document, version, path, fetch) for document in body)}
     if len(entries) < len(body):
-        raise _corrupt("the cassette has the same request in two documents", path)
+        raise _corrupt("the cassette has the same request in two documents", path, MERGE)
     return entries
+
+
+def upgraded(text: str, path: str) -> str | None:
+    """Return a cassette's text in the present version; None where it has that. Raises CassetteCorrupt."""
+    entries = read(text, path, None)
+    check_unedited(entries.values(), path)
+    return None if _version(_parsed(text, path), path) == VERSION else write(entries.values())
 
 
 def _version(documents: list[JSON], path: str) -> int:
@@ -125,7 +135,7 @@ def _entry(document: JSON, version: int, path: str, fetch: Fetch | None) -> Entr
         for item in document["responses"]:
             reply = _reply_of(item, version, fetch)
             if (reply.slot, reply.number) in entry.replies:
-                raise _corrupt(f"response {reply.slot} number {reply.number} occurs twice", path)
+                raise _corrupt(f"response {reply.slot} number {reply.number} occurs twice", path, MERGE)
             entry.replies[reply.slot, reply.number] = reply
     except OSError as error:
         raise _corrupt(f"a file beside the cassette cannot be read: {error}", path) from error

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from pytest_llm.cassettes.aside import FOLDER, Fetch
-from pytest_llm.cassettes.document import RESTORE, apart, check_unedited, read, write
+from pytest_llm.cassettes.document import RESTORE, apart, check_unedited, read, upgraded, write
 from pytest_llm.cassettes.entry import Entry, StoredReply
 from pytest_llm.cassettes.identity import RULES, RequestRecord, identity_of
 from pytest_llm.errors import CassetteCorrupt, LlmError
@@ -30,9 +30,14 @@ IGNORE_ALL = "# Made by pytest_llm; nothing in here belongs into a repository.\n
 def load(path: Path, shown: str = "") -> dict[str, Entry] | None:
     """The entries of a cassette file; None where there is no file. Raises CassetteCorrupt, with the path as `shown`."""
     shown = shown or str(path)
+    text = _text(path, shown)
+    return None if text is None else read(text, shown, beside(path))
+
+
+def _text(path: Path, shown: str) -> str | None:
     try:
         with open(path, "rb") as file:  # noqa: PTH123 - half the cost of Path.read_text, for every item
-            text = file.read().decode()
+            return file.read().decode()
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -41,7 +46,6 @@ def load(path: Path, shown: str = "") -> dict[str, Entry] | None:
     except UnicodeDecodeError as error:
         fix = {label: line.format(path=shown) for label, line in RESTORE.items()}
         raise CassetteCorrupt(f"the cassette cannot be read: {error}", where=shown, fix=fix) from error
-    return read(text, shown, beside(path))
 
 
 def beside(path: Path) -> Fetch:
@@ -115,6 +119,22 @@ def _drop(path: Path, is_unused: Callable[[Place, StoredReply], bool], state: Pa
         return after
 
     rewrite(path, change, state)
+
+
+def upgrade(path: Path, state: Path, *, is_written: bool = True) -> bool:
+    """Rewrite a cassette of an older version as the present one; return whether it was older.
+
+    Raises CassetteCorrupt for a damaged one, LlmError where it cannot be written.
+    """
+    try:
+        with _locked(path, state):
+            text = _text(path, str(path))
+            newer = "" if text is None else upgraded(text, str(path))
+            if newer and is_written:
+                replace(path, newer.encode())
+    except OSError as error:
+        raise _unwritten(path, error) from error
+    return bool(newer)
 
 
 def has_marked(path: Path) -> bool:

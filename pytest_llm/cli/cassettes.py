@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_llm.cassettes import Exchange, stored_exchanges
-from pytest_llm.cli import importing, prune
+from pytest_llm.cli import cassette_changes, importing, prune
 from pytest_llm.cli.cassette_files import CassetteFile, cassette_file, cassette_files, commit_dates
 from pytest_llm.cli.conversation import conversation_json, conversation_lines, sample_of, samples_of
 from pytest_llm.cli.place import root, shown
@@ -51,6 +51,7 @@ def add_to(verbs: Any) -> None:
     showing.set_defaults(run=show_cassettes)
     prune.add_to(inner)
     importing.add_to(inner)
+    cassette_changes.add_to(inner)
 
 
 # -- list -------------------------------------------------------------------------------------------------------------
