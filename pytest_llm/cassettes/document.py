@@ -53,7 +53,7 @@ def apart(entries: Iterable[Entry], stem: str) -> tuple[list[Entry], dict[str, b
             body, aside = set_aside(reply.body, stem)
             files |= aside
             replies[place] = replace(reply, body=body)
-        stored.append(Entry(entry.identity, entry.request, replies))
+        stored.append(replace(entry, replies=replies))
     return stored, files
 
 

@@ -98,12 +98,16 @@ class Secrets:
     def refuse(self, record: RequestRecord, where: str) -> None:
         """Raise SecretInRequest when a request that is about to be sent and recorded carries a secret."""
         name = self.first_in(json.dumps(record, ensure_ascii=False))
-        if name is not None:
-            raise SecretInRequest(
-                f"the request's address or body holds a secret ({name}); it was not sent",
-                where=where,
-                fix={"remove": "it from the prompt or the inputs; keys belong into headers, which are never recorded"},
-            )
+        if name is None:
+            return
+        fix = {"remove": "it from the prompt or the inputs; keys belong into headers, which are not recorded"}
+        if self.first_in(str(record.get("path", ""))):
+            fix = {"leave out": "the segment of the address, by ini llm_ignore_path_segments = PATTERN"}
+        elif self.first_in(json.dumps(record.get("headers", ""), ensure_ascii=False)):
+            fix = {"leave out": "the header: ini llm_compare_headers names it, and so it would be recorded"}
+        raise SecretInRequest(
+            f"the request's address or body holds a secret ({name}); it was not sent", where=where, fix=fix
+        )
 
 
 @functools.lru_cache(maxsize=4)

@@ -78,6 +78,17 @@ def test_a_secret_is_found_anywhere_in_json():
     assert found == {"<secret:MY_API_KEY>": [{"x": "<secret:MY_API_KEY>"}, 1, None]}
 
 
+def test_a_secret_in_a_path_or_a_header_that_is_compared_says_how_to_leave_it_out():
+    secrets = Secrets.of({"MY_API_KEY": "a9b8c7d6e5f4a3"})
+    record = {"method": "POST", "url": "messages"}
+    with pytest.raises(SecretInRequest, match="ini llm_ignore_path_segments"):
+        secrets.refuse({**record, "path": "gateway/a9b8c7d6e5f4a3"}, "x.yaml")
+    with pytest.raises(SecretInRequest, match="ini llm_compare_headers names it"):
+        secrets.refuse({**record, "headers": {"x-team": "a9b8c7d6e5f4a3"}}, "x.yaml")
+    with pytest.raises(SecretInRequest, match="from the prompt or the inputs"):
+        secrets.refuse({**record, "body": "a9b8c7d6e5f4a3"}, "x.yaml")
+
+
 def test_a_request_with_a_secret_is_refused_by_its_name_never_its_value():
     with pytest.raises(SecretInRequest, match="MY_API_KEY") as caught:
         SECRETS.refuse({"method": "POST", "url": "x", "body": {"prompt": "use a1b2c3d4e5f6g7"}}, "case x")

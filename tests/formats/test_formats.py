@@ -13,8 +13,10 @@ from jsonschema import Draft202012Validator
 
 from pytest_llm import load_cases
 from pytest_llm.calibrations import Calibration
-from pytest_llm.cassettes.document import Entry, StoredReply, apart, body_of, write
-from pytest_llm.cassettes.identity import identity_of, record_of
+from pytest_llm.cassettes.document import apart, body_of, write
+from pytest_llm.cassettes.entry import DrawGrades, Entry, Mark, StoredReply
+from pytest_llm.cassettes.identity import Comparison, identity_of, record_of
+from pytest_llm.cassettes.secrets import KEPT_HEADERS
 from pytest_llm.cli.labels import read_labels
 from pytest_llm.stats.agreement import Agreement
 
@@ -44,7 +46,7 @@ def test_every_recorded_cassette_conforms(cassettes):
     for path in cassettes:
         documents = list(yaml.load_all(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader))
         assert not list(validator.iter_errors(documents)), path
-        assert path.read_text(encoding="utf-8").startswith("version: 1\n")
+        assert documents[0]["version"] in (1, 2)
 
 
 def test_a_cassette_of_streams_conforms():
@@ -90,6 +92,37 @@ def test_a_cassette_with_vectors_pictures_and_megabytes_conforms(tmp_path):
     stored, files = apart([entry], "case")
     assert len(files) == 3, "the picture is there twice"
     assert findings("cassette", list(yaml.load_all(write(stored), Loader=yaml.CSafeLoader))) == []
+
+
+def test_all_that_a_cassette_says_about_a_reply_conforms():
+    sent = {"anthropic-version": "2023-06-01"}
+    url = "https://a.invalid/lora-a/v1/messages"
+    request = record_of("POST", url, b"{}", headers=sent, compared=Comparison(headers=frozenset(sent)))
+    assert request.keys() > {"path", "headers"}
+    grades = DrawGrades(suite="test_x", instrument="3f", grades={"outcome": "P", "quality": 0.75})
+    reply = StoredReply(
+        slot="1/errors/2",
+        number=1,
+        status=200,
+        latency_ms=1,
+        headers=dict.fromkeys(KEPT_HEADERS, "x"),
+        body={"text": "hi"},
+        recorded="2026-12-01T09:30:00Z",
+        concurrency=16,
+        feedback=1,
+        mark=Mark(kind="ablation", name="rule 2", definition={"without": "Write dates as YYYY-MM-DD."}),
+        accepted=(grades,),
+        earlier=(DrawGrades(), grades),
+    )
+    entry = Entry(identity_of(request), request, {(reply.slot, 1): reply}, rules=2, verdicts=3)
+    documents = list(yaml.load_all(write([entry]), Loader=yaml.CSafeLoader))
+    assert findings("cassette", documents) == []
+    for place in (documents[1], documents[1]["responses"][0]):
+        place["unknown"] = 1
+        assert findings("cassette", documents)
+        del place["unknown"]
+    older = [{"version": 1, "rules": 1}, *documents[1:]]
+    assert findings("cassette", older)
 
 
 def stream(*items):
