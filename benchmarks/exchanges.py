@@ -15,7 +15,8 @@ from vcr.request import Request
 from vcr.serialize import serialize
 from vcr.serializers import yamlserializer
 
-from pytest_llm.cassettes.document import Entry, StoredReply, apart, body_of, write
+from pytest_llm.cassettes.document import apart, body_of, write
+from pytest_llm.cassettes.entry import Entry, StoredReply
 from pytest_llm.cassettes.identity import RequestRecord, identity_of, record_of
 
 URL = "http://model.invalid/v1/chat/completions"

@@ -105,7 +105,7 @@ def _alone(path: Path, size: int) -> float:
     with _desk() as desk:
         for _ in range(OPENINGS):
             recorder = _opened(desk, path)
-            spent += cpu_s(lambda opened=recorder: [opened.take(request) for request in requests])
+            spent += cpu_s(lambda opened=recorder: [opened.take(opened.canonical(request)) for request in requests])
             recorder.close()
     return spent / len(requests) / OPENINGS
 

@@ -186,7 +186,7 @@ def _kept(journal: type[Journal], before: int, calls: int) -> float:
 
         def kept() -> None:
             for request, content in exchanges:
-                recorder.keep(recorder.take(request), 200, {"content-type": JSON_TYPE}, content)
+                recorder.keep(recorder.take(recorder.canonical(request)), 200, {"content-type": JSON_TYPE}, content)
             recorder.close()
 
         spent = cpu_s(kept)

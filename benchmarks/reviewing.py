@@ -21,7 +21,8 @@ from measure import BenchmarkFailed, Spread
 from table import table
 from workload import OURS, recorded
 
-from pytest_llm.cassettes.document import Entry, apart, read, write
+from pytest_llm.cassettes.document import apart, read, write
+from pytest_llm.cassettes.entry import Entry
 from pytest_llm.cassettes.identity import identity_of
 
 SYSTEM = "system.txt"

@@ -115,7 +115,7 @@ def _version(documents: list[JSON], path: str) -> int:
         raise _corrupt("the cassette does not begin with its version", path)
     version, rules = head["version"], head.get("rules")
     if version not in READ or isinstance(version, bool) or rules != (1 if version == 1 else None):
-        said = "" if rules is None else f", rules {rules}"
+        said = f", rules {rules}" if version == 1 or rules is not None else ""
         raise _corrupt(
             f"the cassette has version {version}{said}; this release reads {' and '.join(map(str, READ))}",
             path,

@@ -46,7 +46,7 @@ def test_the_cassettes_of_a_project_are_listed_with_their_totals(project):
         "tests/deep/test_more.py::TestMore::test_it",
         "  rome                  1        1    0.6 kB  not committed",
         "",
-        "4 cassettes of 2 tests, 5 requests, 6 samples, 3.7 kB",
+        "4 cassettes of 2 tests, 5 requests, 6 samples, 3.8 kB",
     ]
 
 
