@@ -85,7 +85,8 @@ class Clients:
             await own.close()
 
     def _of_hook(self, prompt: Asker) -> OpenAI | None:
-        key = (prompt.name, prompt.base_url, prompt.api_key_env, prompt.model)
+        deployment = getattr(prompt, "deployment", None)  # an Embedding has none
+        key = (prompt.name, prompt.base_url, prompt.api_key_env, prompt.model, deployment)
         if key not in self._hooked:
             self._hooked[key] = self._config.hook.pytest_llm_client(config=self._config, prompt=prompt)
         return self._hooked[key]
