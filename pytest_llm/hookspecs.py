@@ -38,6 +38,7 @@ def pytest_llm_async_client(config: pytest.Config, prompt: Asker) -> AsyncOpenAI
 def pytest_llm_normalize(request: dict[str, Any]) -> None:
     """Take out of a request what is noise: what differs from run to run and does not affect the answer.
 
-    `request` has "method", "url", where there is one the "path" before a model endpoint and the "headers" that count, and
-    the body under "body" (JSON), "text", "multipart" or, of what is no text, "sha256"; edit it in place. What is left is compared, stored and shown; what is sent stays as it is.
+    `request` has "method", "url", the body under "body" (JSON), "text", "multipart" or, of what is no text, "sha256",
+    and where there are any the "path" before a model endpoint and the "headers" that count; edit it in place. What is
+    left is compared, stored and shown; what is sent stays as it is.
     """
