@@ -69,7 +69,7 @@ GOOD = write_baseline(
 
 def test_the_file_is_meant_to_be_read_in_a_diff():
     assert GOOD == (
-        '{\n "version": 1,\n "suite": "orders",\n "test": "",\n "note": "why",\n'
+        '{\n "version": 2,\n "suite": "orders",\n "test": "",\n "note": "why",\n'
         ' "instrument": {"schema": "a"},\n "context": "",\n "earlier": [],\n "cases": {\n'
         '  "a": {"case": "case", "requests": ["old", "old", "old"], "replies": ["old 1 1", "old 1 2", "old 1 3"], '
         '"recordings": ["old 1 1", "old 1 2", "old 1 3"], '
@@ -88,8 +88,8 @@ def test_the_file_is_meant_to_be_read_in_a_diff():
     ("text", "said"),
     [
         ("", "cannot be read"),
-        ("[]", "has version None; this release reads 1"),
-        (GOOD.replace('"version": 1', '"version": 2'), "has version 2; this release reads 1"),
+        ("[]", "has version None; this release reads 1 and 2"),
+        (GOOD.replace('"version": 2', '"version": 3'), "has version 3; this release reads 1 and 2"),
         (GOOD.replace("{\n", "{\n<<<<<<< HEAD\n", 1), "merge conflict"),
         (GOOD.replace('"b": {', '"a": {'), "'a' is there twice"),
         (GOOD.replace('"draws": 2', '"draws": -2'), "case 'b' of the baseline is mangled: ValueError: -2 is no count"),
