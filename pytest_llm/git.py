@@ -46,7 +46,15 @@ def head_commit(folder: Path) -> tuple[str, bool | None] | None:
         return None
     try:
         # One process says both. No fsmonitor: it would start a daemon, or a program that the project names.
-        looked = ("-c", "core.fsmonitor=false", "status", "--porcelain=v2", "--branch", "-uno", "--ignore-submodules=dirty")
+        looked = (
+            "-c",
+            "core.fsmonitor=false",
+            "status",
+            "--porcelain=v2",
+            "--branch",
+            "-uno",
+            "--ignore-submodules=dirty",
+        )
         head, *rest = checked(git(folder, *looked, timeout=LONGEST_LOOK_S)).decode("ascii", "replace").splitlines()
         commit, is_dirty = head.removeprefix("# branch.oid "), any(not line.startswith("#") for line in rest)
     except GitError:

@@ -3,8 +3,8 @@
 One line a case, sorted, without dates or rates: what changes in one case changes one line. Grades are letters, a sample
 each: P passed, F failed, U ungraded; from them come all counts. Scores stand beside them, a number or null a sample.
 
-Version 1 had neither scores, draw counts, groups nor an anchor. Its files are read, with all of that unknown, and written
-as version 2 when their content changes.
+Version 1 had neither scores, draw counts, groups nor an anchor. Its files are read, with all of that unknown, and
+written as version 2 when their content changes.
 """
 
 from __future__ import annotations
@@ -453,7 +453,7 @@ def succeeded(before: Baseline | None, after: Baseline) -> Baseline:
 
 
 def _anchored(baseline: Baseline, oldest: Baseline) -> Baseline:
-    """The baseline with the anchor of the oldest one, to which cases are added that are new, or another question now."""
+    """Return *baseline* with the anchor of the oldest one, and in it the cases that are new or ask something else."""
     anchor = oldest.anchor or Anchor(note=oldest.note, subject=oldest.subject, lines=_anchor_lines(oldest.lines))
     new = {
         key: line

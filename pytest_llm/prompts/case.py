@@ -88,7 +88,9 @@ class Case:
         if self.has_key(name):
             # In double quotes alone: a KeyError is shown by its repr, which would escape the one kind of two.
             [(label, fix)] = as_input(name).items()
-            told = f'case "{self.id}" has no input "{name}": it is a reserved key; read llm_case.{name}, or {label}: {fix}'
+            told = (
+                f'case "{self.id}" has no input "{name}": it is a reserved key; read llm_case.{name}, or {label}: {fix}'
+            )
         raise KeyError(told)
 
 

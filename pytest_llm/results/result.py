@@ -275,7 +275,7 @@ class Result:
     def of(cls, data: JSON, where: str = "") -> Self:
         """The result in a line of a run file. Raises RunFileError; keys of later versions are passed over."""
         read: Self = _read(cls, data, "a result", where)
-        if told := read._contradiction():  # noqa: SLF001 - its own
+        if told := read._contradiction():
             raise RunFileError(f"a result cannot be read: {told}", where=where or None)
         return read
 

@@ -189,7 +189,9 @@ def read_run(text: str, where: str = "") -> Run:
     version = head.get("version") if isinstance(head, dict) else None
     if type(version) is int and version > VERSION:  # to isinstance, true is a number
         told = f"the run file has version {version}; this release reads versions up to {VERSION}"
-        raise RunFileError(told, where=where, fix={"install": "the release of pytest-llm-evals that wrote it", **_DAMAGED})
+        raise RunFileError(
+            told, where=where, fix={"install": "the release of pytest-llm-evals that wrote it", **_DAMAGED}
+        )
     if not isinstance(head, dict) or type(version) is not int or version not in READ_VERSIONS:
         raise RunFileError("the run file has no header of a version that this release reads", where=where, fix=_DAMAGED)
     if head.get("results") != len(lines):

@@ -46,7 +46,11 @@ def test_a_test_that_reads_a_reserved_key_as_an_input_is_told_the_fix(project, s
     write(project, {"group": "gull"}, read="group")
     found = project.record()
     assert found.parseoutcomes() == {"failed": 1}
-    found.stdout.fnmatch_lines(["""E *KeyError: 'case "a" has no input "group": it is a reserved key; read llm_case.group, or as an input: *"""])
+    found.stdout.fnmatch_lines(
+        [
+            """E *KeyError: 'case "a" has no input "group": it is a reserved key; read llm_case.group, or as an input: *"""
+        ]
+    )
 
 
 def test_a_train_case_is_an_item_like_any_other(project, serve):

@@ -151,7 +151,10 @@ HEADLESS = f"the run file has no header of a version that this release reads\n  
         ),
         ("<<<<<<< HEAD\n" + GOOD, "there is a merge conflict in the run file"),
         (HEAD + LINE + LINE.replace('"suite"', '"sample": 2, "suite"'), "a line is no JSON: 'sample' is there twice\n"),
-        (HEAD.replace('"commit": null', '"commit": {"dirty": true}') + LINE + LINE, "the commit of the run cannot be read: id is missing"),
+        (
+            HEAD.replace('"commit": null', '"commit": {"dirty": true}') + LINE + LINE,
+            "the commit of the run cannot be read: id is missing",
+        ),
         (HEAD, f"the run file is cut: 0 of 2 results\n  where       x.jsonl\n{MENDED}"),
         (HEAD + LINE, f"the run file is cut: 1 of 2 results\n  where       x.jsonl\n{MENDED}"),
         (GOOD + LINE, f"the run file is cut: 3 of 2 results\n  where       x.jsonl\n{MENDED}"),
