@@ -86,7 +86,7 @@ class QuestionRecord:
     cassette.
     """
 
-    #: The case file with line, relative to the root where it is below it, "orders.jsonl:3"; "" for a case in code.
+    #: The case file with line, relative to the root where it is below it, "orders.jsonl:3"; in code "cases[0]" or "".
     where: str = ""
     #: None where left out.
     inputs: Mapping[str, JSON] | None = None
@@ -105,12 +105,16 @@ class QuestionRecord:
             value = getattr(case, name)
             if value is None:
                 continue
-            # A case in code may hold dates and the like; they are texts here, as in the case's digest.
-            text = json.dumps(dict(value) if name == "inputs" else value, default=str)
+            value = dict(value) if name == "inputs" else value
+            try:
+                text = json.dumps(value)
+            except TypeError:  # a case in code holds dates and the like; they are texts here, as in the case's digest
+                text = json.dumps(value, default=str)
+                value = json.loads(text)
             if len(text) > LONGEST_QUESTION:
                 left_out.append(name)
             else:
-                kept[name] = json.loads(text)
+                kept[name] = value
         return cls(where=where, left_out=tuple(left_out), **kept)
 
 

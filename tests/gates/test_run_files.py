@@ -93,7 +93,7 @@ def test_shards_together_are_the_run_that_they_are_parts_of(cuts, order):
     assert sorted(found.results, key=ITEMS.index) == ITEMS
     assert (found.records, found.commit) == ((SUITE,), here)
     assert merged([merged(shards[:1]), *shards[1:]]).results == found.results
-    assert set(verdict_text(one) for one in verdicts_on(found)) == set(map(verdict_text, verdicts_on(whole)))
+    assert set(map(verdict_text, verdicts_on(found))) == set(map(verdict_text, verdicts_on(whole)))
 
 
 def test_the_later_result_of_an_item_counts_and_runs_of_two_commits_have_none():
