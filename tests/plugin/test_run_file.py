@@ -71,6 +71,20 @@ def test_a_first_draw_is_known_to_be_one_and_nothing_else_is(asked):
     assert found == [1, None, None, None]
 
 
+def test_a_baseline_keeps_what_is_known_of_its_draws_when_the_recordings_are_replayed(asked):
+    project = asked()
+    path, note = project.path / "llm_baselines/test_it/test_it.json", ("--llm-baseline=update", "--llm-note", "first")
+    project.run("--llm-record", *note)
+    first = path.read_bytes()
+    assert json.loads(first)["cases"]["a"]["sample_draws"] == [1]
+    project.run(*note)
+    assert path.read_bytes() == first
+    project.run("--llm-rerecord", *note)
+    again = json.loads(path.read_bytes())
+    assert (again["cases"]["a"]["draws"], again["cases"]["a"].get("sample_draws")) == (2, None)
+    assert again["anchor"] == json.loads(first)["anchor"]
+
+
 # -- questions --------------------------------------------------------------------------------------------------
 
 
