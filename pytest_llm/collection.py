@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from pytest_llm.errors import LlmError, MarkerError
+from pytest_llm.errors import CaseError, LlmError, MarkerError
 from pytest_llm.graders import Grader, Judging, grader
-from pytest_llm.prompts import Case, Prompt, load_cases
+from pytest_llm.prompts import Case, Prompt, as_input, load_cases
 from pytest_llm.schemas import Validator
 from pytest_llm.settings import Settings, samples_of
 
@@ -437,6 +437,14 @@ def _check_inputs(prompt: Prompt, suite: Suite) -> None:
         inputs = case.inputs if case is not None else {}
         if needed <= inputs.keys():
             continue
+        if case is not None and (taken := [name for name in sorted(needed - inputs.keys()) if case.has_key(name)]):
+            # Also where the template could do without it: before these keys were reserved, it was given the value.
+            raise CaseError(
+                f'the template of Prompt "{prompt.name}" uses {taken[0]!r}, which is a reserved key of a case and no '
+                "input",
+                where=f"{case.where or 'code'}, case {case.id!r}",
+                fix=as_input(taken[0]),
+            )
         try:  # a template may well say {% if notes is defined %}
             prompt.render(**inputs)
         except LlmError as error:

@@ -6,17 +6,29 @@ import itertools
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_llm.baselines import BaselineFiles
 from pytest_llm.errors import LlmError
+from pytest_llm.git import head_commit
 from pytest_llm.heard import AT_HAND, Heard
 from pytest_llm.options import settings_of
 from pytest_llm.orphans import beside_used
 from pytest_llm.reports import summary_lines, verdict_text
-from pytest_llm.results import CONFIRMATIONS, FixtureCalls, Result, Run, SuiteRecord, Verdict, head_line, json_report
+from pytest_llm.results import (
+    CONFIRMATIONS,
+    Commit,
+    FixtureCalls,
+    Result,
+    Run,
+    SuiteRecord,
+    Verdict,
+    head_line,
+    json_report,
+)
 from pytest_llm.scope import COLLECTED, WORKER_OUTPUT, Collected, scope_of
 from pytest_llm.settings import LAST_RUN
 from pytest_llm.verdicts import gate_report, verdicts_of
@@ -113,7 +125,7 @@ class Controller:
         from pytest_llm.cassettes import store
 
         state = store.state_folder(self._settings.state)
-        run = self.run
+        run = replace(self.run, commit=_commit_of(self._settings.root))
         store.replace(state / LAST_RUN, itertools.chain([head_line(run).encode()], self._heard.lines()))
         if self._settings.json_file is not None:
             whole = replace(run, results=tuple(Result.of(json.loads(line)) for line in self._heard.lines()))
@@ -151,6 +163,11 @@ class Controller:
     def pytest_unconfigure(self) -> None:
         """Let go of the lines."""
         self._heard.close()
+
+
+def _commit_of(root: Path) -> Commit | None:
+    found = head_commit(root)
+    return None if found is None else Commit(id=found[0], dirty=found[1])
 
 
 def _tell_junit(config: pytest.Config, verdict: Verdict) -> None:

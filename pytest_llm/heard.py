@@ -19,7 +19,7 @@ AT_HAND: pytest.StashKey[tuple[str, Result]] = pytest.StashKey()
 
 
 class Heard:
-    """The results of a run, by item; their lines, which hold what the model said, are in a file.
+    """The results of a run, by item; their lines, which hold the inputs and what the model said, are in a file.
 
     So that a run of ten thousand items needs no more memory for long replies than for short ones.
     """
@@ -33,13 +33,13 @@ class Heard:
     def add(self, line: str, result: Result) -> None:
         """Take a line of a run file and the result that it holds; a rerun of an item replaces it."""
         self._results.pop(result.nodeid, None)  # so that the order stays that of the lines
-        self._results[result.nodeid] = self._count, replace(result, output=None)
+        self._results[result.nodeid] = self._count, replace(result, output=None, question=None)
         self._lines.write(line.encode())
         self._count += 1
 
     @property
     def results(self) -> tuple[Result, ...]:
-        """The results, without their outputs."""
+        """The results, without their outputs and questions."""
         return tuple(result for _, result in self._results.values())
 
     def lines(self) -> Iterator[bytes]:

@@ -28,7 +28,7 @@ from pytest_llm.graders import Grade, Grader, Judging
 from pytest_llm.graders import grader as a_grader
 from pytest_llm.prompts import Asker, Case, Prompt, run
 from pytest_llm.reports import Place
-from pytest_llm.results import GradeRecord, MissRecord, Outcome, Result, outcome_of
+from pytest_llm.results import GradeRecord, MissRecord, Outcome, QuestionRecord, Result, outcome_of
 from pytest_llm.wire import Errand, Wire, judged
 
 if TYPE_CHECKING:
@@ -320,6 +320,19 @@ class OpenItem:
         found = [one for one in self.recorder.exchanges if (one.role == "judge") is (role == "judge")]
         return [facts_of(one, self.prices) for one in found]
 
+    def _where(self, case: Case) -> str:
+        """Return where *case* was declared, relative to the root where it is below it."""
+        root = f"{self.item.config.rootpath}{os.sep}"
+        return case.where.removeprefix(root).replace(os.sep, "/") if case.where.startswith(root) else case.where
+
+    def _is_first_draw(self) -> bool:
+        """Return whether no recording held a response to what this item sent, so that it drew for the first time.
+
+        A replay does not know how often its recording was drawn, and neither does `--llm-rerecord`.
+        """
+        sources = {one.source for one in self.recorder.exchanges if one.role != "judge"}
+        return self.recorder.mode == "record" and sources == {"recorded"}
+
     def result(self, outcome: Outcome) -> Result:
         """The item's result."""
         draw, prompt, exchanges = self.draw, self.draw.prompt, self.recorder.exchanges
@@ -337,6 +350,10 @@ class OpenItem:
             sample=draw.sample,
             tags=draw.case.tags if draw.case else (),
             critical=draw.is_critical,
+            group=draw.case.group if draw.case else None,
+            split=draw.case.split if draw.case else None,
+            relevant=draw.case.relevant if draw.case else (),
+            question=None if draw.case is None else QuestionRecord.about(draw.case, self._where(draw.case)),
             prompt=prompt.name if prompt else None,
             prompt_version=self.version(),
             grades=tuple(self.grades),
@@ -360,11 +377,14 @@ class OpenItem:
             replies=replies_digest(exchanges) if exchanges else "",
             recording=recording_digest(exchanges) if exchanges else "",
             single_draw=is_single_draw(exchanges),
+            draws=1 if self._is_first_draw() else None,
             baseline=self.baseline,
             line=self.line,
             case_digest=draw.case.digest if draw.case else "",
             cassette=self.recorder.shown,
             used=tuple((one.identity, one.reply.slot, one.reply.number) for one in exchanges),
+            roles=tuple(one.role for one in exchanges),
+            sources=tuple(sources),
             sharing=draw.suite.samples,
             ended=self.ended and self.recorder.is_complete,
             miss=None if miss is None else MissRecord(kind=miss.kind, heading=miss.heading, change=miss.change),

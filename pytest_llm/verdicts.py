@@ -11,7 +11,7 @@ import pytest
 
 from pytest_llm.baselines import BaselineFiles
 from pytest_llm.errors import LlmError, RunFileError
-from pytest_llm.gates.arms import letters_of
+from pytest_llm.gates.arms import letters_of, scores_of
 from pytest_llm.gates.baseline import Baseline, Line, succeeded, write_baseline
 from pytest_llm.gates.expectations import judge_expectations
 from pytest_llm.gates.verdict import judge
@@ -222,6 +222,8 @@ def _baseline_of(record: SuiteRecord, results: Iterable[Result], note: str) -> B
 
 def _line_of(samples: Sequence[Result]) -> Line:
     letters = [letters_of(one) for one in samples]
+    scores = [scores_of(one) for one in samples]
+    draws, single = tuple(one.draws for one in samples), tuple(one.single_draw for one in samples)
     return Line(
         case=samples[0].case_digest,
         requests=tuple(one.requests for one in samples),
@@ -231,8 +233,15 @@ def _line_of(samples: Sequence[Result]) -> Line:
             metric: "".join(one.get(metric, "U") for one in letters)
             for metric in dict.fromkeys(name for one in letters for name in one)
         },
+        scores={
+            metric: tuple(one.get(metric) for one in scores)
+            for metric in dict.fromkeys(name for one in scores for name, score in one.items() if score is not None)
+        },
+        sample_draws=draws if any(draws) else (),
+        group=samples[0].group,
         models=tuple(sorted({one.model for one in samples if one.model})),
-        single_draw=all(one.single_draw for one in samples),
+        single_draw=all(single),
+        single_draws=single if any(single) and not all(single) else (),
     )
 
 

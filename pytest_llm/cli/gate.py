@@ -87,6 +87,7 @@ def merged(runs: Sequence[Run]) -> Run:
         fixtures=tuple(one for run in runs for one in run.fixtures),
         scope=scope,
         records=whole,
+        commit=runs[0].commit if len({run.commit for run in runs}) == 1 else None,
     )
 
 

@@ -25,6 +25,20 @@ def letters_of(result: Result) -> dict[str, str]:
     return {**out, "outcome": "E" if is_error else _LETTERS[result.outcome]}
 
 
+def scores_of(result: Result) -> dict[str, float | None]:
+    """By metric of a grader that gave a score, the score; None where it gave none to this item.
+
+    Of several grades of one name the lowest counts, as the worst letter does, and none where one gave no score. Six
+    digits are kept: more would say nothing, and be hard to read in a diff.
+    """
+    out: dict[str, float | None] = {}
+    for grade in result.grades:
+        score = None if grade.score is None else round(grade.score, 6)
+        known = out.get(grade.name, score)
+        out[grade.name] = None if score is None or known is None else min(known, score)
+    return out
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
     """One case on both sides."""

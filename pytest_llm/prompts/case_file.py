@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from pytest_llm.errors import CaseError
-from pytest_llm.prompts.case import Case
+from pytest_llm.prompts.case import NEW_KEYS, Case
 from pytest_llm.schemas import JSON, load_json
 
-RESERVED = ("id", "inputs", "expected", "tags", "context", "critical")
+_FIRST_KEYS = ("id", "inputs", "expected", "tags", "context", "critical")
+RESERVED = (*_FIRST_KEYS, *NEW_KEYS)
 SUFFIXES = (".jsonl", ".json", ".yaml", ".yml", ".csv")
 
 _Row = tuple[str, Mapping[str, JSON]]
@@ -77,6 +78,9 @@ def _case(row: JSON, where: str) -> Case:
         tags=tuple(tags),
         context=row.get("context"),
         critical=critical,
+        group=row.get("group"),
+        split=row.get("split"),
+        relevant=row.get("relevant", ()),
         where=where,
     )
 
@@ -103,7 +107,12 @@ def _check_keys(row: Mapping[str, JSON], where: str) -> None:
 
 @functools.lru_cache(maxsize=256)  # the same few keys in every case of a file
 def _reserved_word_near(key: str) -> list[str]:
-    return difflib.get_close_matches(key.casefold(), RESERVED, n=1, cutoff=0.81)
+    word = key.casefold()
+    near = difflib.get_close_matches(word, _FIRST_KEYS, n=1, cutoff=0.81)
+    # "groups", "subgroup", "splits", "Group" and "relevance" are common names of inputs, and stay inputs: a word that
+    # holds a newer key is no slip of it, and "relevance" and "relevancy" are less like "relevant" than .85.
+    newer = [one for one in NEW_KEYS if one not in word]
+    return near or difflib.get_close_matches(word, newer, n=1, cutoff=0.85)
 
 
 def _rows(path: Path) -> Iterator[_Row]:
@@ -209,10 +218,13 @@ def _csv(text: str, path: Path) -> Iterator[_Row]:
 
 
 def _csv_row(row: dict[str, str], where: str) -> dict[str, JSON]:
-    """CSV has only text: tags are separated by blanks, critical is true or false, an empty id or expected is none."""
+    """CSV has only text: tags and relevant are separated by blanks, critical is true or false.
+
+    An empty field of a reserved key is none.
+    """
     out: dict[str, JSON] = {key: value for key, value in row.items() if value or key not in RESERVED}
-    if "tags" in out:
-        out["tags"] = row["tags"].split()
+    for name in {"tags", "relevant"} & out.keys():
+        out[name] = row[name].split()
     if "critical" in out:
         words = {"true": True, "false": False}
         if row["critical"].lower() not in words:

@@ -6,10 +6,13 @@ from pytest_llm.results.result import (
     GradeRecord,
     MissRecord,
     Outcome,
+    PassageRecord,
+    QuestionRecord,
     Result,
     outcome_of,
 )
 from pytest_llm.results.run import (
+    Commit,
     Run,
     Scope,
     SuiteSummary,
@@ -32,11 +35,14 @@ from pytest_llm.results.verdict import (
 
 __all__ = [
     "CONFIRMATIONS",
+    "Commit",
     "FixtureCalls",
     "GradeRecord",
     "MetricChange",
     "MissRecord",
     "Outcome",
+    "PassageRecord",
+    "QuestionRecord",
     "Result",
     "Run",
     "Scope",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
+from pytest_llm.cassettes.recorder import CallRole, Source
 from pytest_llm.correction.record import TraceRecord
 from pytest_llm.errors import RunFileError
+from pytest_llm.prompts import Case, Split
 from pytest_llm.results.typed import reader
 from pytest_llm.schemas import JSON
 
@@ -17,6 +20,9 @@ if TYPE_CHECKING:
 Outcome = Literal["passed", "failed", "ungraded", "error"]
 """ungraded: a required grade could not be given, and none failed. error: there was nothing to judge."""
 
+
+LONGEST_QUESTION = 8_000
+"""Characters of JSON up to which the inputs, the expected value and the context of a case are in a run file, each."""
 
 CONFIRMATIONS = range(101, 111)
 """Samples that are drawn to confirm a suspicion; they count for nothing else."""
@@ -71,7 +77,59 @@ class MissRecord:
     change: str = ""
 
 
-def _plain(record: GradeRecord | MissRecord) -> dict[str, JSON]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuestionRecord:
+    """A case's inputs and right answer, for reports that run no test.
+
+    What is longer than LONGEST_QUESTION is left out. A report then reads the case file, in which `Result.case` names
+    the case and `Result.case_digest` shows whether it is still the same, or, of a case in code, the request in the
+    cassette.
+    """
+
+    #: The case file with line, relative to the root where it is below it, "orders.jsonl:3"; in code "cases[0]" or "".
+    where: str = ""
+    #: None where left out.
+    inputs: Mapping[str, JSON] | None = None
+    #: None where left out, or where the case has none.
+    expected: JSON = None
+    context: JSON = None
+    #: Which of "inputs", "expected" and "context" are too long to be here.
+    left_out: tuple[str, ...] = ()
+
+    @classmethod
+    def about(cls, case: Case, where: str) -> Self:
+        """Return the record of *case*, declared at *where*."""
+        kept: dict[str, JSON] = {}
+        left_out = []
+        for name in ("inputs", "expected", "context"):
+            value = getattr(case, name)
+            if value is None:
+                continue
+            value = dict(value) if name == "inputs" else value
+            try:
+                text = json.dumps(value)
+            except TypeError:  # a case in code holds dates and the like; they are texts here, as in the case's digest
+                text = json.dumps(value, default=str)
+                value = json.loads(text)
+            if len(text) > LONGEST_QUESTION:
+                left_out.append(name)
+            else:
+                kept[name] = value
+        return cls(where=where, left_out=tuple(left_out), **kept)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassageRecord:
+    """A passage that a retriever found for an item, in the order of its rank."""
+
+    id: str
+    text: str = ""
+    #: As the retriever gave it; None where it gave none.
+    score: float | None = None
+    metadata: Mapping[str, JSON] = field(default_factory=dict)
+
+
+def _plain(record: GradeRecord | MissRecord | PassageRecord | QuestionRecord) -> dict[str, JSON]:
     return {name: getattr(record, name) for name in record.__slots__}
 
 
@@ -125,6 +183,14 @@ class Result:
     sample: int = 1
     tags: tuple[str, ...] = ()
     critical: bool = False
+    #: The case's, as it declares them.
+    group: str | None = None
+    split: Split | None = None
+    relevant: tuple[str, ...] = ()
+    #: None for a test without cases, and in files of version 1.
+    question: QuestionRecord | None = None
+    #: What a retriever found for the item.
+    passages: tuple[PassageRecord, ...] = ()
     prompt: str | None = None
     #: 12 hex digits, `Prompt.version`.
     prompt_version: str | None = None
@@ -164,6 +230,8 @@ class Result:
     recording: str = ""
     #: Whether only one draw can come of the requests: temperature 0, a seed, or a reply from the provider's cache.
     single_draw: bool = False
+    #: How often the request of this sample was drawn, this draw included; None where that is not known.
+    draws: int | None = None
     #: Where the suite's baseline is, or would be, relative to the root; and its line there: the case, as pytest says
     #: it.
     baseline: str = ""
@@ -174,6 +242,9 @@ class Result:
     cassette: str = ""
     #: (identity, slot, number) of every exchange that was used.
     used: tuple[tuple[str, str, int], ...] = ()
+    #: Of each of them, who sent it and where the response came from; () in files of version 1.
+    roles: tuple[CallRole, ...] = ()
+    sources: tuple[Source, ...] = ()
     #: How many items share the cassette.
     sharing: int = 1
     #: Whether the body came to its end, so that what was not used is not needed.
@@ -202,15 +273,33 @@ class Result:
         out["grades"] = [_plain(grade) for grade in self.grades]
         out["traces"] = [trace.json for trace in self.traces]
         out["miss"] = None if self.miss is None else _plain(self.miss)
+        out["question"] = None if self.question is None else _plain(self.question)
+        out["passages"] = [_plain(passage) for passage in self.passages]
         return out
 
     @classmethod
     def of(cls, data: JSON, where: str = "") -> Self:
         """The result in a line of a run file. Raises RunFileError; keys of later versions are passed over."""
         read: Self = _read(cls, data, "a result", where)
-        if read.sample < 1:
-            raise RunFileError(f"a result cannot be read: sample {read.sample}; the first is 1", where=where or None)
+        if told := read._contradiction():
+            raise RunFileError(f"a result cannot be read: {told}", where=where or None)
         return read
+
+    def _contradiction(self) -> str:
+        """Return what cannot be in a result that a run wrote; "" where it may be one."""
+        if self.sample < 1:
+            return f"sample {self.sample}; the first is 1"
+        if self.draws is not None and self.draws < 1:
+            return f"{self.draws} draws"
+        if not self.roles and not self.sources:  # version 1, or nothing was sent
+            return ""
+        if len(self.roles) != len(self.used) or len(self.sources) != len(self.used):
+            return f"{len(self.roles)} roles and {len(self.sources)} sources of {len(self.used)} exchanges"
+        for source in get_args(Source):
+            told, counted = getattr(self, source), self.sources.count(source)
+            if told != counted:
+                return f"{told} exchanges {source}, and {counted} of them listed"
+        return ""
 
 
 def _read(kind: Any, data: JSON, what: str, where: str) -> Any:

@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING
 
 from pytest_llm.errors import RunFileError
 from pytest_llm.results.result import FixtureCalls, Result
+from pytest_llm.results.typed import reader
 from pytest_llm.results.verdict import SuiteRecord, Verdict, suites_in, verdicts_in
 from pytest_llm.schemas import JSON
 
 if TYPE_CHECKING:
     from pytest_llm.correction.comparison import Correction
 
-VERSION = 1
+VERSION = 2
+READ_VERSIONS = (1, 2)
 _DAMAGED = {"run": "pytest again; the run file is made anew each time"}
+_CONFLICT = "<<<<<<< "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +40,21 @@ class Scope:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Commit:
+    """The commit of the working tree in which a run took place."""
+
+    #: As git names it, 40 or 64 hex digits.
+    id: str
+    #: Whether tracked files differed from it when the run ended; None where git did not say in time.
+    dirty: bool | None = None
+
+    @property
+    def json(self) -> dict[str, JSON]:
+        """The commit as a run file holds it."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """The results of one session, or of several that were merged."""
 
@@ -49,6 +67,8 @@ class Run:
     #: What a gate has to know of the suites, and what it said of them.
     records: tuple[SuiteRecord, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
+    #: None outside git, of runs of several commits together, and in files of version 1.
+    commit: Commit | None = None
 
     def corrections(self) -> list[Correction]:
         """What the fixture llm_retry has measured, for every suite that used it, and every variant in it."""
@@ -141,6 +161,7 @@ def write_run(run: Run) -> str:
 def head_line(run: Run) -> str:
     """The first line of a run file."""
     head: dict[str, JSON] = {"version": VERSION, "mode": run.mode, "results": len(run.results), "scope": run.scope.json}
+    head["commit"] = None if run.commit is None else run.commit.json
     for name, group in (("fixtures", run.fixtures), ("suites", run.records), ("verdicts", run.verdicts)):
         if group:
             head[name] = [one.json for one in group]
@@ -158,12 +179,20 @@ def _line(value: JSON) -> str:
 
 
 def read_run(text: str, where: str = "") -> Run:
-    """The run in a run file. Raises RunFileError for one that is cut, mangled or from a newer version."""
+    """The run in a run file. Raises RunFileError for one that is cut, mangled, in conflict or from a newer version."""
     if text.startswith("{\n"):
         told = "this is a document of --llm-json, and no run file"
         raise RunFileError(told, where=where, fix={"read": "that of the run: .pytest_llm/last-run.jsonl"})
+    if text.startswith(_CONFLICT) or f"\n{_CONFLICT}" in text:
+        raise RunFileError("there is a merge conflict in the run file", where=where, fix=_DAMAGED)
     head, *lines = [_parsed(line, f"{where}:{number}") for number, line in enumerate(text.splitlines(), 1)] or [None]
-    if not isinstance(head, dict) or head.get("version") != VERSION:
+    version = head.get("version") if isinstance(head, dict) else None
+    if type(version) is int and version > VERSION:  # to isinstance, true is a number
+        told = f"the run file has version {version}; this release reads versions up to {VERSION}"
+        raise RunFileError(
+            told, where=where, fix={"install": "the release of pytest-llm-evals that wrote it", **_DAMAGED}
+        )
+    if not isinstance(head, dict) or type(version) is not int or version not in READ_VERSIONS:
         raise RunFileError("the run file has no header of a version that this release reads", where=where, fix=_DAMAGED)
     if head.get("results") != len(lines):
         told = f"the run file is cut: {len(lines)} of {head.get('results')} results"
@@ -171,8 +200,24 @@ def read_run(text: str, where: str = "") -> Run:
     results = tuple(Result.of(line, f"{where}:{number}") for number, line in enumerate(lines, 2))
     fixtures = tuple(FixtureCalls.of(one, f"{where}:1") for one in head.get("fixtures", ()))
     records, verdicts = _gated(head, f"{where}:1")
-    run = Run(results=results, mode=str(head.get("mode")), fixtures=fixtures, records=records, verdicts=verdicts)
+    commit = _commit(head.get("commit"), f"{where}:1")
+    run = Run(
+        results=results,
+        mode=str(head.get("mode")),
+        fixtures=fixtures,
+        records=records,
+        verdicts=verdicts,
+        commit=commit,
+    )
     return replace(run, scope=_scope(head["scope"], where)) if "scope" in head else run
+
+
+def _commit(data: JSON, where: str) -> Commit | None:
+    try:
+        found: Commit | None = reader(Commit | None)(data)
+    except ValueError as error:
+        raise RunFileError(f"the commit of the run cannot be read: {error}", where=where, fix=_DAMAGED) from error
+    return found
 
 
 def _gated(head: JSON, where: str) -> tuple[tuple[SuiteRecord, ...], tuple[Verdict, ...]]:
@@ -200,6 +245,7 @@ def json_report(run: Run) -> str:
         "version": VERSION,
         "mode": run.mode,
         "scope": run.scope.json,
+        "commit": None if run.commit is None else run.commit.json,
         "suites": [suite.json for suite in run.suites()],
         "corrections": [one.json for one in run.corrections()],
         "fixtures": [one.json for one in run.fixtures],
@@ -211,6 +257,15 @@ def json_report(run: Run) -> str:
 
 def _parsed(line: str, where: str) -> JSON:
     try:
-        return json.loads(line)
+        return json.loads(line, object_pairs_hook=_without_doubles)
     except (ValueError, RecursionError) as error:
         raise RunFileError(f"a line is no JSON: {error}", where=where, fix=_DAMAGED) from error
+
+
+def _without_doubles(pairs: list[tuple[str, JSON]]) -> dict[str, JSON]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"{twice!r} is there twice")
+    return found

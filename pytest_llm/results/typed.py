@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from types import UnionType
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from pytest_llm.schemas import JSON
 
@@ -28,7 +28,7 @@ def reader(kind: Any) -> Reader:
         return _record(kind)
     if origin is Literal:
         return _one_of(inner)
-    if origin is UnionType:
+    if origin in (UnionType, Union):  # the latter of a Literal and None
         return _optional(reader(inner[0]))
     if origin is tuple:
         return _many(reader(inner[0])) if inner[1:] == (...,) else _several([reader(one) for one in inner])

@@ -148,7 +148,8 @@ import pytest
 from pytest_llm import Prompt
 from pytest_llm.graders import equals
 ask = Prompt(name="ask", model="tiny", user="{{ q }}")
-@pytest.mark.llm(ask, cases=[{"id": "a", "q": "1", "tags": ["vip"]}, {"id": "b", "q": "2"}], graders=[equals("Rome")])
+CASES = [{"id": "a", "q": "1", "tags": ["vip"]}, {"id": "b", "q": "2", "group": "g", "split": "dev", "relevant": ["n"]}]
+@pytest.mark.llm(ask, cases=CASES, graders=[equals("Rome")])
 def test_it(llm_response): ...
 @pytest.mark.llm
 def test_bare(): assert True
@@ -169,10 +170,14 @@ def test_a_baseline_and_the_verdicts_of_a_run_conform(project, serve):
         "test_it.py",
         """
 import pytest
-from pytest_llm import Prompt
+from pytest_llm import Prompt, grader
 from pytest_llm.graders import equals
 ask = Prompt(name="ask", model="tiny", user="{{ q }}", temperature=0.5)
-@pytest.mark.llm(ask, cases=[{"id": "a", "q": "1"}, {"id": "b", "q": "2"}], graders=[equals("Rome")])
+@grader
+def brevity(output):
+    return 1 / len(output.text)
+CASES = [{"id": "a", "q": "1", "group": "g"}, {"id": "b", "q": "2"}]
+@pytest.mark.llm(ask, cases=CASES, graders=[equals("Rome"), brevity])
 def test_it(llm_response): ...
 """,
     )
@@ -189,7 +194,19 @@ def test_it(llm_response): ...
         assert lines[0]["verdicts"]
         assert findings("run", lines) == []
     text = (project.path / "llm_baselines" / "test_it" / "test_it.json").read_text(encoding="utf-8")
-    assert findings("baseline", json.loads(text)) == []
+    document = json.loads(text)
+    assert findings("baseline", document) == []
+    assert document["cases"]["a"]["scores"] == {"brevity": [0.25]}
+    assert (document["cases"]["a"]["group"], document["cases"]["a"]["sample_draws"]) == ("g", [1])
+    assert document["anchor"]["cases"].keys() == {"a", "b"}
+
+
+def test_the_files_of_version_1_conform():
+    folder = ROOT / "tests" / "data" / "version_1"
+    run = [json.loads(line) for line in (folder / "last-run.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert (run[0]["version"], findings("run", run)) == (1, [])
+    text = (folder / "llm_baselines" / "test_colour" / "test_colour.json").read_text(encoding="utf-8")
+    assert (json.loads(text)["version"], findings("baseline", json.loads(text))) == (1, [])
 
 
 def test_a_calibration_conforms():
@@ -214,7 +231,8 @@ def test_a_calibration_conforms():
         ("calibration", {"version": 1, "judge": "polite"}),
         ("label", {"output": "Please."}),
         ("baseline", {"version": 1, "suite": "x"}),
-        ("baseline", {"version": 2, "suite": "x", "cases": {}}),
+        ("baseline", {"version": 3, "suite": "x", "cases": {}}),
+        ("baseline", {"version": 2, "suite": "x", "cases": {}, "anchor": {"note": "", "subject": ""}}),
         (
             "baseline",
             {"version": 1, "suite": "x", "cases": {"a": {"case": "", "requests": [], "replies": [], "grades": {}}}},
@@ -223,7 +241,11 @@ def test_a_calibration_conforms():
         ("case", {"inputs": {}, "email": 1}),
         ("case", {"tags": "vip", "x": 1}),
         ("case", {}),
-        ("run", [{"version": 2, "mode": "replay", "results": 0}]),
+        ("run", [{"version": 3, "mode": "replay", "results": 0}]),
+        ("run", [{"version": 2, "mode": "replay", "results": 0, "commit": {"id": "HEAD", "dirty": None}}]),
+        ("case", {"x": 1, "group": 3}),
+        ("case", {"x": 1, "split": "Monday"}),
+        ("case", {"x": 1, "relevant": "n1"}),
         ("run", [{"version": 1, "mode": "replay", "results": 1}, {"nodeid": "x"}]),
         ("cassette", [{"version": 1, "rules": 1}]),
         ("cassette", [{"version": 1, "rules": 1}, {"identity": "x", "request": {}, "responses": []}, {"end": 1}]),

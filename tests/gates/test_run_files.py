@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from itertools import pairwise
 
 from gate_samples import baseline, confirming, graded, line, record, results
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_llm.cli.gate import merged
 from pytest_llm.errors import RunFileError
 from pytest_llm.gates import better, judge, judge_expectations
 from pytest_llm.gates.baseline import Baselines
 from pytest_llm.reports import summary_lines, verdict_text
-from pytest_llm.results import Run, read_run, write_run
+from pytest_llm.results import Commit, Run, read_run, write_run
 
 BASE = baseline({"a": line("PPP"), "b": line("PPP", history={"outcome": "P" * 15}), "c": line("PFP")})
 ITEMS = [
@@ -74,3 +76,30 @@ def test_a_run_file_with_anything_in_place_of_a_value_is_judged_or_refused(data)
         assert run.records[0].expect != SUITE.expect, error
     assert all(verdict_text(one) for one in (*said, *run.verdicts))
     assert summary_lines(replace(run, verdicts=(*said, *run.verdicts)))
+
+
+# -- several runs as one ------------------------------------------------------------------------------------------
+
+
+@given(st.lists(st.integers(0, len(ITEMS)), max_size=3), st.permutations(range(4)))
+def test_shards_together_are_the_run_that_they_are_parts_of(cuts, order):
+    """In whatever order, of the same commit, and whether the later of two results of an item is in another shard."""
+    here = Commit(id="0" * 40, dirty=False)
+    whole = Run(results=tuple(ITEMS), records=(SUITE,), commit=here)
+    places = [0, *sorted(cuts), len(ITEMS)]
+    shards = [replace(whole, results=whole.results[a:b]) for a, b in pairwise(places)]
+    shards = [shards[n] for n in order if n < len(shards)]
+    found = merged([read_run(write_run(one), "shard.jsonl") for one in shards])
+    assert sorted(found.results, key=ITEMS.index) == ITEMS
+    assert (found.records, found.commit) == ((SUITE,), here)
+    assert merged([merged(shards[:1]), *shards[1:]]).results == found.results
+    assert set(map(verdict_text, verdicts_on(found))) == set(map(verdict_text, verdicts_on(whole)))
+
+
+def test_the_later_result_of_an_item_counts_and_runs_of_two_commits_have_none():
+    one = Run(results=(ITEMS[0],), commit=Commit(id="0" * 40))
+    again = replace(one, results=(replace(ITEMS[0], outcome="failed"),), commit=Commit(id="1" * 40))
+    found = merged([one, again])
+    assert [result.outcome for result in found.results] == ["failed"]
+    assert found.commit is None
+    assert merged([one, replace(one, commit=None)]).commit is None

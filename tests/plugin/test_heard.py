@@ -6,6 +6,9 @@ import json
 
 import pytest
 
+from pytest_llm.heard import Heard
+from pytest_llm.results import QuestionRecord, Result, result_line
+
 ASK = """
 import pytest
 from pytest_llm import Prompt
@@ -101,3 +104,12 @@ def test_a_folder_called_cassettes_is_somebody_elses_without_a_module_of_that_na
     project.write("cassettes/other/folder/checks.yaml", "one: 1\n")
     project.write("conftest.py", "def pytest_collect_file(file_path): print('offered', file_path.name)\n")
     assert any("offered checks.yaml" in line for line in project.run("-s").outlines)
+
+
+def test_what_a_case_asks_is_in_the_run_file_and_not_in_memory():
+    result = Result(nodeid="a", suite="s", outcome="passed", output="x", question=QuestionRecord(inputs={"q": "x"}))
+    heard = Heard()
+    heard.add(result_line(result), result)
+    assert (heard.results[0].output, heard.results[0].question) == (None, None)
+    assert Result.of(json.loads(next(heard.lines()))) == result
+    heard.close()

@@ -155,3 +155,101 @@ def test_a_case_is_another_question_when_its_inputs_or_the_right_answer_change()
         Case(id="a", inputs={"email": "x"}, expected={"a": 2, "b": 1}, context="notes"),
     ]
     assert len({case.digest, *(other.digest for other in others)}) == 4
+
+
+# -- group, split, relevant -------------------------------------------------------------------------------------
+
+USED = Case(id="oak", inputs={"email": "36 bottles"}, group="gull", split="dev", relevant=("n1", "n2"))
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        (
+            "cases.jsonl",
+            '{"id": "oak", "email": "36 bottles", "group": "gull", "split": "dev", "relevant": ["n1", "n2"]}',
+        ),
+        (
+            "cases.json",
+            '[{"id": "oak", "inputs": {"email": "36 bottles"}, "group": "gull", "split": "dev", "relevant": ["n1", "n2"]}]',
+        ),
+        (
+            "cases.yaml",
+            "- id: oak\n  email: 36 bottles\n  group: gull\n  split: dev\n  relevant: [n1, n2]\n",
+        ),
+        ("cases.csv", "id,email,group,split,relevant\noak,36 bottles,gull,dev,n1 n2\n"),
+    ],
+)
+def test_group_split_and_relevant_are_keys_of_a_case_in_every_format(tmp_path, name, text):
+    (tmp_path / name).write_text(text)
+    assert load_cases(tmp_path / name) == [USED]
+
+
+def test_a_case_without_the_keys_has_none_of_them(tmp_path):
+    (tmp_path / "cases.csv").write_text("id,x,group,split,relevant\na,1,,,\n")
+    for case in (*load_cases(tmp_path / "cases.csv"), *load_cases([{"x": 1, "group": None, "split": None}])):
+        assert (case.group, case.split, case.relevant) == (None, None, ())
+    assert load_cases([{"x": 1, "split": "train"}])[0].split == "train"
+
+
+def test_the_keys_may_be_inputs_too():
+    [case] = load_cases([{"group": "gull", "inputs": {"group": "a choir", "split": 3, "relevant": True}}])
+    assert (case.group, case.inputs) == ("gull", {"group": "a choir", "split": 3, "relevant": True})
+    assert case["group"] == "a choir"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("group", 3, "'group' is a reserved key of a case and is a text, not 3"),
+        ("group", " ", "'group' is a reserved key of a case and is a text, not ' '"),
+        ("split", "Monday", """'split' is a reserved key of a case and is "train", "dev" or "test", not 'Monday'"""),
+        ("split", ["dev"], "not ['dev']"),
+        ("relevant", "n1", "'relevant' is a reserved key of a case and is a list of ids, not 'n1'"),
+        ("relevant", True, "a list of ids, not True"),
+        ("relevant", [1], "a list of ids, not [1]"),
+        ("relevant", None, "a list of ids, not None"),
+    ],
+)
+def test_a_value_of_the_wrong_type_is_one_error_that_also_says_how_to_write_an_input(tmp_path, key, value, said):
+    (tmp_path / "cases.jsonl").write_text(json.dumps({"id": "a", "x": 1, key: value}))
+    with pytest.raises(CaseError) as caught:
+        load_cases(tmp_path / "cases.jsonl")
+    lines = str(caught.value).splitlines()
+    assert lines[0].endswith(said)
+    assert lines[1] == f"  where       {tmp_path}/cases.jsonl:1"
+    assert lines[3] == f'  as an input {{"inputs": {{"{key}": …}}}}      (CSV: rename the column)'
+
+
+def test_an_input_that_became_a_reserved_key_is_named_where_it_is_read():
+    with pytest.raises(KeyError) as caught:
+        USED["group"]
+    assert str(caught.value) == (
+        """'case "oak" has no input "group": it is a reserved key; read llm_case.group, or as an input: """
+        """{"inputs": {"group": …}}      (CSV: rename the column)'"""
+    )
+    with pytest.raises(KeyError, match=r"has no input 'group'; it has none\"$"):
+        Case(id="a")["group"]
+    with pytest.raises(CaseError, match=r'as an input \{"inputs": \{"split": …\}\}'):
+        load_cases([{"split": "dev"}])
+
+
+@pytest.mark.parametrize(
+    "name", ["groups", "Group", "grouped", "subgroup", "splits", "Split", "relevance", "relevancy", "irrelevant"]
+)
+def test_common_names_of_inputs_that_resemble_the_keys_stay_inputs(name):
+    assert load_cases([{name: "x"}])[0].inputs == {name: "x"}
+
+
+@pytest.mark.parametrize(("slip", "key"), [("grup", "group"), ("relevent", "relevant"), ("splt", "split")])
+def test_a_slip_of_a_key_is_an_error(slip, key):
+    with pytest.raises(CaseError, match=f"key '{slip}' is nearly '{key}'"):
+        load_cases([{"x": 1, slip: "x"}])
+
+
+def test_how_a_case_is_used_does_not_change_what_it_asks():
+    """Lines of existing baselines stay comparable: only `relevant`, which graders compare with, counts, where it is."""
+    plain = Case(id="oak", inputs={"email": "36 bottles"})
+    assert plain.digest == "64836a11dd249d7e"
+    assert Case(id="oak", inputs={"email": "36 bottles"}, group="gull", split="dev").digest == plain.digest
+    assert USED.digest not in (plain.digest, Case(id="oak", inputs={"email": "36 bottles"}, relevant=("n1",)).digest)

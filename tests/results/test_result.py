@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import fields
+from datetime import date
 
 import pytest
 
 from pytest_llm.errors import RunFileError
-from pytest_llm.results import GradeRecord, MissRecord, Result, outcome_of
+from pytest_llm.prompts import Case
+from pytest_llm.results import GradeRecord, MissRecord, QuestionRecord, Result, outcome_of
+from pytest_llm.results.result import LONGEST_QUESTION
 
 PASSED = GradeRecord(name="a", passed=True)
 FAILED = GradeRecord(name="a", passed=False)
@@ -146,3 +149,42 @@ def test_what_is_no_result_at_all_is_refused(data):
 def test_a_value_of_another_type_is_refused(change):
     with pytest.raises(RunFileError):
         Result.of({**FULL.json, **change})
+
+
+# -- what version 2 of the run file adds --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"draws": 0}, "0 draws"),
+        ({"roles": ["subject"]}, "1 roles and 0 sources of 1 exchanges"),
+        ({"roles": [], "sources": ["replayed"]}, "0 roles and 1 sources of 1 exchanges"),
+        ({"roles": ["subject"], "sources": ["replayed"]}, "0 exchanges replayed, and 1 of them listed"),
+        ({"roles": ["judge"], "sources": ["recorded"], "recorded": 2}, "2 exchanges recorded, and 1 of them listed"),
+        ({"roles": ["other"]}, "roles: 0: 'other' is none of subject, judge, retrieval, fixture"),
+        ({"split": "Monday"}, "split: 'Monday' is none of train, dev, test"),
+        ({"passages": [{"text": "x"}]}, "passages: 0: id is missing"),
+    ],
+)
+def test_counts_that_were_edited_are_refused(change, said):
+    with pytest.raises(RunFileError, match=f"^a result cannot be read: {said}"):
+        Result.of({**FULL.json, **change})
+
+
+def test_roles_and_sources_belong_to_the_exchanges():
+    data = {**FULL.json, "roles": ["judge"], "sources": ["asked"], "asked": 1}
+    assert (Result.of(data).roles, Result.of(data).sources) == (("judge",), ("asked",))
+
+
+def test_the_question_of_a_case_is_what_json_can_say_of_it():
+    case = Case(id="a", inputs={"day": date(2026, 1, 2), "n": (1, 2)}, expected={"x": 0.5})
+    assert QuestionRecord.about(case, "cases.jsonl:3") == QuestionRecord(
+        where="cases.jsonl:3", inputs={"day": "2026-01-02", "n": [1, 2]}, expected={"x": 0.5}
+    )
+
+
+def test_what_is_long_is_left_out_by_name_and_the_rest_stays():
+    at_most = "x" * (LONGEST_QUESTION - 2)
+    case = Case(id="a", inputs={"page": at_most}, expected=at_most, context=at_most + "x")
+    assert QuestionRecord.about(case, "") == QuestionRecord(expected=at_most, left_out=("inputs", "context"))

@@ -13,10 +13,13 @@ from trace_samples import trace
 
 from pytest_llm.errors import RunFileError
 from pytest_llm.results import (
+    Commit,
     FixtureCalls,
     GradeRecord,
     MetricChange,
     MissRecord,
+    PassageRecord,
+    QuestionRecord,
     Result,
     Run,
     Scope,
@@ -46,6 +49,18 @@ numbers = st.none() | st.floats(0, 1)
 grades = st.builds(
     GradeRecord, name=texts, score=numbers, passed=st.none() | st.booleans(), reason=texts, required=st.booleans()
 )
+values = st.recursive(st.none() | st.booleans() | counts | texts, lambda inner: st.lists(inner, max_size=2))
+inputs = st.dictionaries(texts, values, max_size=2)
+questions = st.builds(
+    QuestionRecord,
+    where=texts,
+    inputs=st.none() | inputs,
+    expected=values,
+    context=values,
+    left_out=st.lists(texts, max_size=2).map(tuple),
+)
+passages = st.builds(PassageRecord, id=texts, text=texts, score=numbers, metadata=inputs)
+commits = st.builds(Commit, id=texts, dirty=st.none() | st.booleans())
 results = st.builds(
     Result,
     nodeid=texts,
@@ -58,17 +73,28 @@ results = st.builds(
     failure=texts,
     usage=st.dictionaries(texts, counts, max_size=2),
     cost_usd=numbers,
+    group=st.none() | texts,
+    split=st.sampled_from([None, "train", "dev", "test"]),
+    relevant=st.lists(texts, max_size=2).map(tuple),
+    question=st.none() | questions,
+    passages=st.lists(passages, max_size=2).map(tuple),
+    draws=st.none() | st.integers(1, 9),
     used=st.lists(st.tuples(texts, texts, counts), max_size=2).map(tuple),
     ended=st.booleans(),
     miss=st.none() | st.builds(MissRecord, kind=texts, heading=texts, change=texts),
 )
 
 
-@given(st.lists(results, max_size=3).map(tuple), st.sampled_from(["replay", "record", "rerecord", "live"]))
-def test_every_run_reads_back_as_it_was(some, mode):
-    run = Run(results=some, mode=mode)
+@given(
+    st.lists(results, max_size=3).map(tuple),
+    st.sampled_from(["replay", "record", "rerecord", "live"]),
+    st.none() | commits,
+)
+def test_every_run_reads_back_as_it_was(some, mode, commit):
+    run = Run(results=some, mode=mode, commit=commit)
     text = write_run(run)
     assert read_run(text) == run
+    assert write_run(read_run(text)) == text
     assert (text + json_report(run)).isascii()
     assert len(text.splitlines()) == 1 + len(some)
     assert json.loads(json_report(run))["results"] == [json.loads(line) for line in text.splitlines()[1:]]
@@ -92,7 +118,7 @@ def test_the_scope_of_a_run_is_in_its_head():
 
 
 def test_a_run_file_begins_with_what_it_holds():
-    assert json.loads(HEAD) == {"version": 1, "mode": "replay", "results": 2, "scope": UNKNOWN}
+    assert json.loads(HEAD) == {"version": 2, "mode": "replay", "results": 2, "scope": UNKNOWN, "commit": None}
 
 
 def test_what_later_versions_add_to_the_head_is_passed_over():
@@ -110,7 +136,25 @@ HEADLESS = f"the run file has no header of a version that this release reads\n  
         ("[]\n", HEADLESS),
         ("null\n", HEADLESS),
         (LINE, HEADLESS),
-        (GOOD.replace('"version": 1', '"version": 2'), HEADLESS),
+        (GOOD.replace('"version": 2', '"version": 0'), HEADLESS),
+        (GOOD.replace('"version": 2', '"version": true'), HEADLESS),
+        (
+            GOOD.replace('"version": 2', '"version": 3'),
+            (
+                "the run file has version 3; this release reads versions up to 2\n  where       x.jsonl\n"
+                f"  install     the release of pytest-llm-evals that wrote it\n{MENDED}"
+            ),
+        ),
+        (
+            GOOD.replace("\n", "\n<<<<<<< HEAD\n", 1),
+            f"there is a merge conflict in the run file\n  where       x.jsonl\n{MENDED}",
+        ),
+        ("<<<<<<< HEAD\n" + GOOD, "there is a merge conflict in the run file"),
+        (HEAD + LINE + LINE.replace('"suite"', '"sample": 2, "suite"'), "a line is no JSON: 'sample' is there twice\n"),
+        (
+            HEAD.replace('"commit": null', '"commit": {"dirty": true}') + LINE + LINE,
+            "the commit of the run cannot be read: id is missing",
+        ),
         (HEAD, f"the run file is cut: 0 of 2 results\n  where       x.jsonl\n{MENDED}"),
         (HEAD + LINE, f"the run file is cut: 1 of 2 results\n  where       x.jsonl\n{MENDED}"),
         (GOOD + LINE, f"the run file is cut: 3 of 2 results\n  where       x.jsonl\n{MENDED}"),
@@ -225,9 +269,10 @@ def test_the_json_report_is_one_document():
     text = json_report(run)
     assert text.endswith("}\n")
     assert json.loads(text) == {
-        "version": 1,
+        "version": 2,
         "mode": "live",
         "scope": UNKNOWN,
+        "commit": None,
         "suites": [
             {
                 "suite": "orders",

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pytest_llm.graders.grader import Grader, Told
 from pytest_llm.graders.parameters import a_count, a_word, refused, some
 from pytest_llm.graders.reading import CannotRead, kind_of, text_of
-from pytest_llm.prompts import Case
+from pytest_llm.prompts import Case, as_input
 from pytest_llm.schemas import JSON, quoted
 
 MOST_SHOWN = 5
@@ -142,7 +142,10 @@ def _passages(case: Case | None, source: str | None) -> dict[str, str]:
     where = "`context`" if source is None else f"the input {quoted(source)}"
     given = case.context if source is None else case.inputs.get(source)
     if given is None:
-        raise CannotRead(f"it compares with {where}, and case {quoted(case.id)} has none")
+        told = f"it compares with {where}, and case {quoted(case.id)} has none"
+        if source is not None and case.has_key(source):
+            told += f"; {quoted(source)} is a reserved key of a case; as an input: {as_input(source)['as an input']}"
+        raise CannotRead(told)
     found = dict(_read(given, where))
     if not found:
         raise CannotRead(f"it compares with {where}, in which case {quoted(case.id)} has no passage")

@@ -166,6 +166,14 @@ def test_where_no_passages_are_known_it_is_ungraded(grader, case, reason):
     assert (grade.state, grade.reason) == ("ungraded", reason)
 
 
+def test_an_input_that_became_a_reserved_key_of_a_case_is_ungraded_with_the_fix():
+    case = Case(id="one", inputs={"q": "x"}, relevant=("n1",))
+    assert citation_valid(from_input="relevant")("[1]", case).reason == (
+        'it compares with the input "relevant", and case "one" has none; "relevant" is a reserved key of a case; '
+        'as an input: {"inputs": {"relevant": …}}      (CSV: rename the column)'
+    )
+
+
 def test_an_input_that_is_not_there_is_ungraded():
     for grader in (citation_valid(from_input="sources"), quotes_present(from_input="sources")):
         assert grader("[1]", CASE).reason == 'it compares with the input "sources", and case "one" has none'
