@@ -58,7 +58,7 @@ def _requests(draw: Draw, recorder: Recorder) -> int:
         nonlocal asked
         record = model_record(request.endpoint, request.body)
         if not asked and recorder.knows(record):
-            return stored_reply(recorder.take(record).reply, recorder.shown)
+            return stored_reply(recorder.take(record).reply, request.endpoint, recorder.shown)
         asked += 1
         return Reply(data=None, latency=None)
 
