@@ -93,11 +93,13 @@ def _error(error: JSON, around: Mapping[str, JSON]) -> Fault:
     """Return the fault that an endpoint tells itself; `around` is the object that holds the error."""
     told = error if isinstance(error, Mapping) else around
     code, kind, message = told.get("code"), told.get("type"), told.get("message")
-    said = repr((message if isinstance(message, str) and message else _shown(error))[:LONGEST_MESSAGE])
+    text = next((one for one in (message, error) if isinstance(one, str) and one), None) or _shown(error)
     status = _status_of(code)
-    words = [one for one in (code, kind) if isinstance(one, str) and one != "error" and _status_of(one) is None]
+    words = [
+        one for one in (code, kind) if isinstance(one, str) and one not in ("", "error") and _status_of(one) is None
+    ]
     shown = f" (code {code})" if isinstance(code, int | str) and code != "" else ""
-    return Fault(what=f"an error: {said}{shown}", status=status, code=words[0] if words else None)
+    return Fault(what=f"an error: {text[:LONGEST_MESSAGE]!r}{shown}", status=status, code=words[0] if words else None)
 
 
 def _status_of(code: JSON) -> int | None:
