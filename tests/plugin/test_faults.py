@@ -66,7 +66,8 @@ def test_no_body_without_a_reply_passes_is_kept_or_is_accepted(project, serve):
     project.use(server)
     write(project, DECLARED % "", *CHAT_BODIES)
     recorded = project.record("--llm-baseline=update")
-    recorded.assert_outcomes(failed=9)
+    recorded.assert_outcomes(errors=9, failed=1)  # the failure is the gate's
+    recorded.stdout.fnmatch_lines(["*the baseline is not updated: 9 items ended in an error: *"])
     told = recorded.stdout.str()
     for _, what in CHAT_BODIES.values():
         assert f"the endpoint answered 200 with {what}" in told
@@ -75,7 +76,7 @@ def test_no_body_without_a_reply_passes_is_kept_or_is_accepted(project, serve):
     assert project.cassettes() == {}
     assert not list(project.path.rglob("baselines/*"))
     replayed = project.run("--llm-baseline=update")
-    replayed.assert_outcomes(failed=9)
+    replayed.assert_outcomes(errors=9, failed=1)
     assert not list(project.path.rglob("baselines/*"))
 
 
@@ -100,7 +101,7 @@ def test_an_error_that_stays_is_sent_three_times_and_shown_in_the_endpoints_word
     project.use(server)
     write(project, DECLARED % "", "a")
     recorded = project.record()
-    recorded.assert_outcomes(failed=1)
+    recorded.assert_outcomes(errors=1)
     recorded.stdout.fnmatch_lines(["the endpoint answered 200 with an error: 'upstream failed' (code 502)"])
     assert len(server.requests) == 3
     assert project.cassettes() == {}
@@ -111,7 +112,7 @@ def test_a_page_of_a_proxy_is_not_kept(project, serve):
     project.use(server)
     write(project, DECLARED % "", "a")
     recorded = project.record()
-    recorded.assert_outcomes(failed=1)
+    recorded.assert_outcomes(errors=1)
     recorded.stdout.fnmatch_lines(["*the endpoint answered 200 with something that is no JSON: '<h1>Sign in</h1>'"])
     assert project.cassettes() == {}
 
@@ -134,18 +135,18 @@ def test_an_old_recording_of_an_error_is_an_error_until_it_is_recorded_again(pro
     server = with_old_recordings(project, serve, DECLARED, by_name, *CHAT_BODIES)
     before = project.cassettes()
     replayed = project.run("--llm-json", "out.json")
-    replayed.assert_outcomes(failed=9)
+    replayed.assert_outcomes(errors=9)
     replayed.stdout.fnmatch_lines(
         [
             "the recording holds an error, not a reply: an error: 'upstream failed' (code 402)",
             "  recording   cassettes/test_it/test_it/error.yaml",
             "  record again  pytest --llm-record",
-            "9 with an error in the place of a recorded reply: error, null, list*",
+            "9 with an error in the place of a recorded reply: error, null and 7 more",
         ]
     )
     found = json.loads((project.path / "out.json").read_text())["results"]
     assert {one["miss"]["kind"] for one in found} == {"error"}
-    project.run("--llm-baseline=update").assert_outcomes(failed=9)
+    project.run("--llm-baseline=update").assert_outcomes(errors=9, failed=1)
     assert not list(project.path.rglob("baselines/*"))
     project.record("--llm-dry-run").stdout.fnmatch_lines(["test_it   9 requests for 9 items*"])
     assert project.cassettes() == before
@@ -186,14 +187,14 @@ def test_the_responses_api(project, serve):
     project.use(server)
     write(project, RESPONSES % "", *RESPONSE_BODIES)
     recorded = project.record()
-    recorded.assert_outcomes(failed=4)
+    recorded.assert_outcomes(errors=4)
     for _, what in RESPONSE_BODIES.values():
         assert f"the endpoint answered 200 with {what}" in recorded.stdout.str()
     assert len(server.requests) == 4
     assert project.cassettes() == {}
     with_old_recordings(project, serve, RESPONSES, script, *RESPONSE_BODIES)
     replayed = project.run()
-    replayed.assert_outcomes(failed=4)
+    replayed.assert_outcomes(errors=4)
     replayed.stdout.fnmatch_lines(["*the recording holds an error, not a reply: *"] * 4)
 
 
@@ -439,7 +440,7 @@ def test_a_declared_prompt_says_that_the_reply_cannot_be_decoded_and_is_not_sent
     project.use(server)
     write(project, DECLARED % "", "a")
     recorded = project.record()
-    recorded.assert_outcomes(failed=1)
+    recorded.assert_outcomes(errors=1)
     recorded.stdout.fnmatch_lines(["*the endpoint answered, and its reply cannot be decoded: *"])
     assert len(server.requests) == 1
     assert project.cassettes() == {}
