@@ -465,3 +465,31 @@ def test_an_empty_reply_that_was_cut_is_kept_and_ungraded(project, serve):
     replayed.assert_outcomes(failed=1)
     replayed.stdout.fnmatch_lines(["*1 ungraded*"])
     assert len(server.requests) == 1
+
+
+def test_a_schema_that_an_empty_text_fits_is_ungraded_too(project, serve):
+    cut = completion("")
+    cut["choices"][0]["finish_reason"] = "content_filter"
+    project.use(serve(always(cut)))
+    write(
+        project,
+        """
+import re, pytest
+from pytest_llm import Prompt
+
+@pytest.mark.llm(Prompt(name="p", model="m", user="{{ t }}", schema=re.compile("[^!]*")), cases=CASES)
+def test_it(llm_response): ...
+""",
+        "a",
+    )
+    recorded = project.record()
+    recorded.assert_outcomes(failed=1)
+    recorded.stdout.fnmatch_lines(['*schema*the reply is empty, and it ended by "content_filter"*'])
+
+
+def test_an_error_takes_nothing_of_the_budget(project, serve):
+    server = serve(lambda _body, number: plain(TRANSIENT) if number < 3 else "hello")
+    project.use(server)
+    write(project, DECLARED % "", "a")
+    project.record("--llm-budget", "100tokens").assert_outcomes(passed=1)
+    assert len(server.requests) == 3
