@@ -111,7 +111,7 @@ def test_a_page_of_a_proxy_is_not_kept(project, serve):
     server = serve(lambda _body, _number: b"<h1>Sign in</h1>")
     project.use(server)
     write(project, DECLARED % "", "a")
-    recorded = project.record()
+    recorded = project.record("--llm-concurrency=1")
     recorded.assert_outcomes(errors=1)
     recorded.stdout.fnmatch_lines(["*the endpoint answered 200 with something that is no JSON: '<h1>Sign in</h1>'"])
     assert project.cassettes() == {}
