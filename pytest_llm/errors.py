@@ -136,7 +136,8 @@ class CassetteMiss(BaseException):
 
     def __init__(self, message: str, *, kind: str, heading: str = "", change: str = "") -> None:
         super().__init__(message)
-        #: "no cassette", "missing", "stale", "exhausted"; "blocked": by nobody who may ask; "budget": spent.
+        #: "no cassette", "missing", "stale", "exhausted"; "error": recorded in the place of a reply; "blocked": by
+        #: nobody who may ask; "budget": spent.
         self.kind = kind
         #: One line: of a stale recording what changed, of a budget what was spent of which; "" of any other.
         self.heading = heading

@@ -58,7 +58,7 @@ def _requests(draw: Draw, recorder: Recorder) -> int:
         nonlocal asked
         canonical = recorder.declared(request)
         if not asked and recorder.knows(canonical):
-            return stored_reply(recorder.take(canonical).reply, recorder.shown)
+            return stored_reply(recorder.take(canonical).reply, request.endpoint, recorder.shown)
         asked += 1
         return Reply(data=None, latency=None)
 

@@ -26,6 +26,7 @@ from pytest_llm.correction.record import TraceRecord
 from pytest_llm.errors import CassetteMiss, JudgeUnfit, MarkerError
 from pytest_llm.graders import Grade, Grader, Judging
 from pytest_llm.graders import grader as a_grader
+from pytest_llm.graders.grader import nothing_to_grade
 from pytest_llm.prompts import Asker, Case, Prompt, run
 from pytest_llm.reports import Place
 from pytest_llm.results import GradeRecord, MissRecord, Outcome, QuestionRecord, Result, outcome_of
@@ -308,6 +309,8 @@ class OpenItem:
             valid = output.valid
             findings = (f"  {issue.line}" for issue in output.issues)
             reason = "" if valid else "\n".join(["the output does not conform", *findings])
+            if valid and (nothing := nothing_to_grade(output)):
+                valid, reason = None, nothing
         return GradeRecord(name="schema", passed=valid, reason=reason, required=self.draw.suite.schema_required)
 
     @property

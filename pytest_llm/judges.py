@@ -78,7 +78,7 @@ class JudgesAtWork(KnownJudges):
                 except JudgeUnfit as problem:
                     seen.problem = problem
                 except CassetteMiss as miss:
-                    if miss.kind not in ("budget", "blocked"):
+                    if miss.kind not in ("budget", "blocked", "error"):
                         raise _not_asked(judging, recorder) from miss
                     raise
                 finally:

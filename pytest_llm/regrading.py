@@ -94,11 +94,11 @@ class CollectedTests:
         """The grades of other replies, in the order in which the prompt asks. Raises NotGraded."""
         opened, left = self._opened(cassette, sample), iter(replies)
 
-        def send(_: Request) -> Reply:
+        def send(request: Request) -> Reply:
             reply = next(left, None)
             if reply is None:
                 raise NotGraded("the recording has fewer replies than the prompt asks for now")
-            return stored_reply(reply, opened.recorder.shown)
+            return stored_reply(reply, request.endpoint, opened.recorder.shown)
 
         return self._judged(opened, lambda: opened.respond(send))
 

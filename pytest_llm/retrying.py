@@ -255,7 +255,7 @@ class _Job:
         at = self.opened.wire.clients.address(self.task.prompt)
         with self._noting(slot):
             ticket = recorder.take(canonical, arm=slot, at=at)
-            reply = stored_reply(ticket.reply, recorder.shown)
+            reply = stored_reply(ticket.reply, request.endpoint, recorder.shown)
             return self.opened.priced(reply, self.task.prompt), ticket.replayed
 
     @contextlib.contextmanager

@@ -193,6 +193,10 @@ def _why_not(
     if errors := [result for result in drawn if letters_of(result)["outcome"] == "E"]:
         what = "1 item ended" if len(errors) == 1 else f"{len(errors)} items ended"
         return f"{what} in an error: {errors[0].nodeid}", {"mend": "what the error says, and run again"}
+    if unkept := [result for result in drawn if result.unkept]:
+        what = "1 item was" if len(unkept) == 1 else f"{len(unkept)} items were"
+        what += f" answered by an error that is not recorded: {unkept[0].nodeid}"
+        return what, {"fix": "the cause, and record again: pytest --llm-record --llm-baseline=update"}
     if before is not None and not note:
         return "why is not said", {"say it": 'pytest --llm-baseline=update --llm-note "why"'}
     return None

@@ -89,7 +89,7 @@ class Wire:
         canonical = recorder.declared(request)
         if recorder.mode == "replay" or recorder.knows(canonical):
             at = self.clients.address(prompt)
-            return stored_reply(recorder.take(canonical, role, at=at).reply, recorder.shown)
+            return stored_reply(recorder.take(canonical, role, at=at).reply, request.endpoint, recorder.shown)
         return self.send(self.clients.of(prompt, environment), request, recorder, role=role)
 
     def send(
@@ -198,8 +198,9 @@ def judged(
         yield failed
 
 
-def stored_reply(reply: Any, shown: str) -> Reply:
+def stored_reply(reply: Any, endpoint: str, shown: str) -> Reply:
     """A recorded reply, as the client would have given it. Raises CallFailed where it is none of a model."""
+    from pytest_llm.calls.fault import fault_of
     from pytest_llm.calls.transport import Reply
 
     body: Mapping[str, Any] = reply.body
@@ -214,6 +215,10 @@ def stored_reply(reply: Any, shown: str) -> Reply:
         from pytest_llm.calls.transport import refused
 
         raise refused(reply.status, data.get("error", data) if isinstance(data, Mapping) else data, shown)
+    if (fault := fault_of(endpoint, data)) is not None:
+        from pytest_llm.calls.transport import faulty
+
+        raise faulty(fault, reply.status, shown)
     return Reply(data=data, latency=None if reply.latency_ms is None else reply.latency_ms / 1000)
 
 
@@ -234,7 +239,9 @@ def _kept(recorder: Recorder, request: Request, role: CallRole, arm: str, turn: 
 
     def answer(http: Any) -> None:
         turn.outcome = "replied"
-        recorder.keep(ticket, http.status_code, http.headers, http.content, concurrency=recorder.concurrency)
+        fault = recorder.keep(ticket, http.status_code, http.headers, http.content, concurrency=recorder.concurrency)
+        if fault is not None and fault.status == 429:
+            turn.outcome = "refused"
 
     try:
         with unrecorded():

@@ -43,7 +43,7 @@ class Breaker:
         if self._count >= MOST_EQUAL or failed.status in _OF_ONE_REQUEST:
             return
         is_beside = started < self._counted_at and now - started < SLOW_S and failed.status not in _OF_THE_KEY
-        kind = (failed.status, failed.code) if failed.status else str(failed)
+        kind = (failed.status, failed.code) if (failed.status or 0) >= 400 else str(failed)
         if kind != self._kind:
             self._kind, self._count, self._first = kind, 0, str(failed)
         elif is_beside:

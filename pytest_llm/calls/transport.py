@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from pytest_llm.calls.fault import Fault, fault_of, is_transient, not_json
 from pytest_llm.calls.request import Request
 from pytest_llm.errors import CallFailed
 from pytest_llm.schemas import JSON
@@ -32,8 +33,6 @@ LONGEST_TIMEOUT_S = 86_400.0
 """Of a client without a timeout: sockets take no number of seconds whatever."""
 RECORDED_LATENCY_HEADER = "pytest-llm-latency-ms"
 """Set on a replayed reply, whose time on the wire is not the model's."""
-
-_AGAIN = (408, 409, 429)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,11 +69,14 @@ def send(client: OpenAI, request: Request, *, within: float | None = None, by: P
         for attempt in retrying:
             with attempt:
                 http = (by or _created)(client, request, _options(client, until))
+                data = _read(http, request)
+    except CallFailed as failed:
+        raise _counted(failed, retrying.statistics) from failed.__cause__
     except openai.APIError as error:
         raise _counted(failure(error, request, str(client.base_url), client.api_key), retrying.statistics) from error
     except (TypeError, ValueError) as error:  # a lone surrogate, NaN, an object: no JSON can hold it
         raise CallFailed(f"the request cannot be sent: {error}", where=f"model {request.model!r}") from error
-    return _reply(http, request, retrying.statistics)
+    return _reply(http, data, retrying.statistics)
 
 
 async def asend(
@@ -89,11 +91,14 @@ async def asend(
         async for attempt in retrying:
             with attempt:
                 http = await (by or _acreated)(client, request, _options(client, until))
+                data = _read(http, request)
+    except CallFailed as failed:
+        raise _counted(failed, retrying.statistics) from failed.__cause__
     except openai.APIError as error:
         raise _counted(failure(error, request, str(client.base_url), client.api_key), retrying.statistics) from error
     except (TypeError, ValueError) as error:  # a lone surrogate, NaN, an object: no JSON can hold it
         raise CallFailed(f"the request cannot be sent: {error}", where=f"model {request.model!r}") from error
-    return _reply(http, request, retrying.statistics)
+    return _reply(http, data, retrying.statistics)
 
 
 def posted(client: Any, request: Request, options: Mapping[str, Any]) -> Any:
@@ -162,16 +167,30 @@ def _arguments(request: Request) -> dict[str, JSON]:
     return {**named, "extra_body": {name: value for name, value in request.body.items() if name not in named}}
 
 
-def _reply(http: Any, request: Request, statistics: Mapping[str, Any]) -> Reply:
+def _read(http: Any, request: Request) -> JSON:
+    """Return the JSON of a reply. Raises CallFailed for one that holds an error, or is none."""
+    where = f"{http.url}, model {request.model!r}"
     try:
         data = json.loads(http.content)
     except (ValueError, RecursionError) as error:
-        failed = CallFailed(
-            f"the endpoint answered {http.status_code} with something that is no JSON: {http.text[:80]!r}",
-            where=f"{http.url}, model {request.model!r}",
+        raise CallFailed(
+            f"the endpoint answered {http.status_code} with {not_json(http.text).what}",
+            where=where,
             fix={"check": "that base_url ends in the API's root, as in http://127.0.0.1:8080/v1"},
-        )
-        raise _counted(failed, statistics) from error
+        ) from error
+    if (fault := fault_of(request.endpoint, data)) is not None:
+        raise faulty(fault, http.status_code, where)
+    return data
+
+
+def faulty(fault: Fault, status: int, where: str) -> CallFailed:
+    """Return the failure of a call that was answered with a status of success, and with no reply."""
+    failed = CallFailed(f"the endpoint answered {status} with {fault.what}", where=where)
+    failed.status, failed.code = fault.status or status, fault.code
+    return failed
+
+
+def _reply(http: Any, data: JSON, statistics: Mapping[str, Any]) -> Reply:
     recorded = http.headers.get(RECORDED_LATENCY_HEADER)
     return Reply(
         data=data,
@@ -211,15 +230,18 @@ def _error_of(state: RetryCallState) -> BaseException | None:
 
 def is_refusal(error: BaseException | None) -> bool:
     """Whether the endpoint has too much to do; an account that is empty is refused by the same status."""
-    return getattr(error, "status_code", None) == 429 and getattr(error, "code", None) != "insufficient_quota"
+    status = error.status if isinstance(error, CallFailed) else getattr(error, "status_code", None)
+    return status == 429 and getattr(error, "code", None) != "insufficient_quota"
 
 
 def _is_transient(error: BaseException) -> bool:
     import openai
 
+    if isinstance(error, CallFailed):
+        return is_transient(error.status)
     if isinstance(error, openai.APIStatusError):
-        return error.status_code in _AGAIN or error.status_code >= 500
-    return isinstance(error, openai.APIConnectionError)
+        return is_transient(error.status_code)
+    return isinstance(error, openai.APIConnectionError) and type(error.__cause__).__name__ not in _UNREADABLE
 
 
 def _wait(state: RetryCallState) -> float:
@@ -236,6 +258,19 @@ def retry_after(error: BaseException | None) -> float | None:
     return float(asked) if re.fullmatch(r"\d{1,6}(\.\d+)?", asked) else None
 
 
+_UNREADABLE: Mapping[str, tuple[str, str]] = {
+    "DecodingError": (
+        "the endpoint answered, and its reply cannot be decoded",
+        "that the server sends what its header content-encoding announces",
+    ),
+    "TooManyRedirects": (
+        "the endpoint answered with redirects that do not end",
+        "that base_url is the address that answers, not one that redirects to itself",
+    ),
+}
+"""Errors of the HTTP library after the endpoint was reached, which would come again: what happened, what to check."""
+
+
 def failure(error: Exception, request: Request, base_url: str, key: str) -> CallFailed:
     """What went wrong with a call, and what to do about it."""
     import openai
@@ -244,11 +279,14 @@ def failure(error: Exception, request: Request, base_url: str, key: str) -> Call
     if isinstance(error, openai.APIStatusError):
         return refused(error.status_code, error.body or error.message, where)
     cause = error.__cause__ or error
-    said = str(cause)
+    said, kind = str(cause), type(cause).__name__
     if len(key.strip()) >= SHORTEST_KEY:  # the HTTP library tells a key that no header can hold
         said = said.replace(key.strip(), "<key>")
+    if kind in _UNREADABLE:
+        what, fix = _UNREADABLE[kind]
+        return CallFailed(f"{what}: {said}", where=where, fix={"check": fix})
     return CallFailed(
-        f"the endpoint could not be reached: {type(cause).__name__}: {said}",
+        f"the endpoint could not be reached: {kind}: {said}",
         where=where,
         fix={"check": "that the server runs; the address is Prompt(base_url=…), ini llm_base_url or OPENAI_BASE_URL"},
     )

@@ -11,13 +11,14 @@ _LIBRARIES = {"br": ("brotli", "brotlicffi"), "zstd": ("zstandard", "pyzstd")}
 """A client that takes these has one of the libraries."""
 
 
-def decompressed(content: bytes, encoding: str) -> bytes:
+def decompressed(content: bytes, encoding: str, *, is_raw: bool = False) -> bytes:
     """What was sent with a content encoding; plain content comes back as it is: some clients undo it by themselves.
 
+    Not where it `is_raw`, as it came from the network: there the client has yet to undo it, and cannot.
     Raises ValueError for content that cannot be read so.
     """
     name = encoding.strip().lower()
-    if name in ("", "identity") or not content.startswith(_STARTS.get(name, b"")):
+    if name in ("", "identity") or not content or not (is_raw or content.startswith(_STARTS.get(name, b""))):
         return content
     if name not in ("gzip", "deflate", *_LIBRARIES):
         raise ValueError(f"the reply is compressed with {encoding!r}, which cannot be read here")
@@ -30,7 +31,7 @@ def decompressed(content: bytes, encoding: str) -> bytes:
     except ValueError:
         raise
     except Exception as error:  # each library has one of its own
-        if name in ("br", "deflate") and _is_text(content):
+        if not is_raw and name in ("br", "deflate") and _is_text(content):
             return content
         raise ValueError(f"the reply says that it is compressed with {name}, and is not: {error}") from error
 

@@ -14,6 +14,7 @@ import importlib.util
 import json
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 from urllib.parse import urlsplit
@@ -41,6 +42,11 @@ if TYPE_CHECKING:
 _HTTPX = ("httpx", "httpx2")
 _IN_PROCESS = (("WSGITransport", "handle_request"), ("ASGITransport", "handle_async_request"))
 _MOCKS = (("MockTransport", "handle_request"), ("MockTransport", "handle_async_request"))
+
+
+_IS_RAW: ContextVar[bool] = ContextVar("pytest_llm_is_raw", default=False)
+"""Whether the library that sends hands over a reply as it came, and decodes it afterwards: httpx does; urllib3 and
+aiohttp have decoded it, or raised their own error, before vcrpy gets it."""
 
 
 class RoutedCassette(Cassette):  # type: ignore[misc] # vcrpy ships no types
@@ -86,12 +92,12 @@ class RoutedCassette(Cassette):  # type: ignore[misc] # vcrpy ships no types
         headers = {name.lower(): _first(values) for name, values in response["headers"].items()}
         content = _bytes(response["body"].get("string")) or b""
         try:
-            plain = decompressed(content, headers.get("content-encoding", ""))
+            plain = decompressed(content, headers.get("content-encoding", ""), is_raw=_IS_RAW.get())
         except ValueError as error:
             problem = CallFailed(
                 str(error),
                 where=f"{request.method} {request.uri}",
-                fix={"install": "the library, or have the client send accept-encoding: gzip"},
+                fix={"install": "the library that is missing, or have the client send accept-encoding: identity"},
             )
             recorder.note(problem)
             raise problem from error
@@ -156,9 +162,9 @@ class Interception:
         for (cls, name), original in originals.items():
             replaced = original
             if cls.__name__ == "HTTPTransport":
-                replaced = self._choosing(original, _noting(getattr(cls, name)))
+                replaced = self._choosing(original, _noting(_raw(getattr(cls, name))))
             elif cls.__name__ == "AsyncHTTPTransport":
-                replaced = self._choosing(original, _waiting(getattr(cls, name)))
+                replaced = self._choosing(original, _waiting(_araw(getattr(cls, name))))
             self._patches.enter_context(mock.patch.object(cls, name, replaced))
         if importlib.util.find_spec("aiohttp") is not None:
             session = importlib.import_module("aiohttp").ClientSession
@@ -187,6 +193,34 @@ class Interception:
             return (patched if self._router.records(str(request.url)) else original)(transport, request)
 
         return handle
+
+
+def _raw(patched: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a method of vcrpy for httpx, which gives it replies that are not decoded yet."""
+
+    @functools.wraps(patched)
+    def ask(*args: Any, **kwargs: Any) -> Any:
+        token = _IS_RAW.set(True)
+        try:
+            return patched(*args, **kwargs)
+        finally:
+            _IS_RAW.reset(token)
+
+    return ask
+
+
+def _araw(patched: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the same, asynchronous."""
+
+    @functools.wraps(patched)
+    async def ask(*args: Any, **kwargs: Any) -> Any:
+        token = _IS_RAW.set(True)
+        try:
+            return await patched(*args, **kwargs)
+        finally:
+            _IS_RAW.reset(token)
+
+    return ask
 
 
 def _noting(patched: Callable[..., Any]) -> Callable[..., Any]:

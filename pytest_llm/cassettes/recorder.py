@@ -25,6 +25,7 @@ from pytest_llm.cassettes.identity import (
     model_record,
     without_secrets,
 )
+from pytest_llm.cassettes.reply_fault import reply_fault
 from pytest_llm.cassettes.secrets import KEPT_HEADERS, Secrets
 from pytest_llm.cassettes.staleness import Miss, explain_miss
 from pytest_llm.errors import CallFailed, CassetteMiss, LlmError, NoRoomYet
@@ -32,6 +33,7 @@ from pytest_llm.schemas import JSON
 from pytest_llm.settings import Mode
 
 if TYPE_CHECKING:
+    from pytest_llm.calls.fault import Fault
     from pytest_llm.cassettes.journal import Journal
 
 Source = Literal["replayed", "recorded", "asked"]
@@ -304,17 +306,25 @@ class Recorder:
         """The recorded reply to the next request of an identity; None where it has to be sent."""
         if self.mode not in ("replay", "record"):
             return None
-        return self._recorded(request, slot, self._answered[request.identity, slot] + 1)
+        reply = self._recorded(request, slot, self._answered[request.identity, slot] + 1)
+        return None if self._recorded_fault(request, reply) is not None else reply
 
     def _recorded(self, request: CanonicalRequest, slot: str, number: int) -> StoredReply | None:
         """The reply of a number. An error is stored once, and answers every further try too."""
         for entry in (self._own(request), self._older(request)):
             if entry is not None:
-                last = entry.replies.get((slot, number - 1))
-                kept = last if last is not None and last.status >= 400 else None
-                if (reply := entry.replies.get((slot, number)) or kept) is not None:
-                    return reply
+                found, last = entry.replies.get((slot, number)), entry.replies.get((slot, number - 1))
+                if found is None and last is not None and _is_error(entry.request, last):
+                    return last
+                if found is not None:
+                    return found
         return None
+
+    def _recorded_fault(self, request: CanonicalRequest, reply: StoredReply | None) -> Fault | None:
+        """Return what makes a recorded reply unfit to be replayed; None where the test tests errors."""
+        if reply is None or self._keeps_errors:
+            return None
+        return reply_fault(request.record, reply.status, reply.headers, reply.body)
 
     def _entry(self, request: CanonicalRequest) -> Entry | None:
         """The recorded request that equals this one, by the rules of now or by those that it was recorded by."""
@@ -357,11 +367,12 @@ class Recorder:
         content: bytes,
         *,
         concurrency: int | None = None,
-    ) -> None:
+    ) -> Fault | None:
         """Keep the answer to a request that was asked: in the journal now, in the cassette when the item ends.
 
         Its number is that of the answers, not of the tries: one that failed leaves no gap. Errors are kept only where
         the test asks for it, and then the last of several tries: a replay would repeat them for ever.
+        Returns the error, where a reply with a status of success holds one.
         """
         kept = {name.lower(): value for name, value in headers.items() if name.lower() in KEPT_HEADERS}
         if "location" in kept:
@@ -370,14 +381,15 @@ class Recorder:
         is_stored = self.mode in ("record", "rerecord")
         body = secrets.scrub_json(body_of(content, kept.get("content-type", ""), is_stored=is_stored))
         latency_ms = None if ticket.started is None else round((self._desk.clock() - ticket.started) * 1000)
+        fault = reply_fault(ticket.canonical.record, status, kept, body)
         with self._lock:
-            if status >= 400 and not self._keeps_errors:
+            if (status >= 400 or fault is not None) and not self._keeps_errors:
                 if ticket in self._open:
                     self._open.remove(ticket)
                 self._failed[ticket.key] += 1
                 if ticket.hold is not None:
                     ticket.hold.give_back()
-                return
+                return fault
             # With it, the tries before it that got an error, or no answer.
             self._open = [one for one in self._open if one.key != ticket.key]
             del self._failed[ticket.key]
@@ -404,10 +416,13 @@ class Recorder:
                 at=ticket.at,
             )
             self._add(exchange)
-        if ticket.hold is not None:
+        if ticket.hold is not None and fault is None:
             ticket.hold.settle(exchange)
+        elif ticket.hold is not None:
+            ticket.hold.give_back()
         if self._closed:
             self.save()
+        return fault
 
     def _now(self) -> str:
         return datetime.fromtimestamp(int(self._desk.date()), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -424,10 +439,10 @@ class Recorder:
         if (earlier := self._errors.pop(key, None)) is not None:
             self.exchanges.remove(earlier)
         self.exchanges.append(exchange)
-        if exchange.reply.status < 400:
-            self._answered[key] += 1
-        else:
+        if _is_error(exchange.request, exchange.reply):
             self._errors[key] = exchange
+        else:
+            self._answered[key] += 1
 
     def note_failure(self, request: CanonicalRequest, failed: CallFailed, arm: str = "") -> None:
         """Remember a call that failed, where it was prefetched: its item will raise it."""
@@ -505,6 +520,11 @@ class Recorder:
         self.save(replacing=replacing)
 
     def _miss(self, request: CanonicalRequest, slot: str) -> CassetteMiss:
+        reply = self._recorded(request, slot, self._answered[request.identity, slot] + 1)
+        if (fault := self._recorded_fault(request, reply)) is not None:
+            head = f"the recording holds an error, not a reply: {fault.what}"
+            text = f"{head}\n  recording   {self.shown}\n  record again  pytest --llm-record"
+            return CassetteMiss(text, kind="error", heading="with an error in the place of a recorded reply")
         why = explain_miss(
             self._found or {},
             request,
@@ -514,6 +534,11 @@ class Recorder:
         )
         text = _told(why, request.record, slot, self.shown)
         return CassetteMiss(text, kind=why.kind, heading=why.heading, change=why.change)
+
+
+def _is_error(request: RequestRecord, reply: StoredReply) -> bool:
+    """Return whether a reply is an error, by its status or by its body."""
+    return reply.status >= 400 or reply_fault(request, reply.status, reply.headers, reply.body) is not None
 
 
 def _told(why: Miss, request: RequestRecord, slot: str, shown: str) -> str:

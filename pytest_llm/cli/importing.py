@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from pytest_llm.cassettes.document import body_of
 from pytest_llm.cassettes.foreign import ForeignExchange, Unreadable, looks_foreign, read_foreign
 from pytest_llm.cassettes.identity import record_of, without_secrets
+from pytest_llm.cassettes.reply_fault import reply_fault
 from pytest_llm.cli.place import files_at, root, shown
 from pytest_llm.errors import CassetteCorrupt, LlmError, OptionError
 from pytest_llm.reports import one_line, visible
@@ -178,6 +180,10 @@ def _why_not(one: ForeignExchange | Unreadable, recordings: Recordings, *, error
         return f"{urlsplit(one.url).hostname} is not recorded; ini llm_record_hosts says otherwise"
     if one.status >= 400 and not errors:
         return f"an error reply ({one.status}) is kept only with @pytest.mark.llm(record_errors=True)"
+    body = body_of(one.content, one.headers.get("content-type", ""), is_stored=False)
+    request = record_of(one.method, one.url, one.request_body, one.request_type)
+    if not errors and (fault := reply_fault(request, one.status, one.headers, body)) is not None:
+        return f"{fault.what}; it is kept only with @pytest.mark.llm(record_errors=True)"
     return ""
 
 

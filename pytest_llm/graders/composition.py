@@ -13,7 +13,7 @@ from functools import partial
 
 from pytest_llm.errors import GraderError
 from pytest_llm.graders.grade import Grade
-from pytest_llm.graders.grader import Grader
+from pytest_llm.graders.grader import Grader, OnEmpty
 from pytest_llm.graders.parameters import a_count, a_number, a_share, refused
 from pytest_llm.prompts import Case
 from pytest_llm.schemas import JSON
@@ -218,8 +218,16 @@ def _composed(
         threshold=threshold,
         is_async=any(grader.is_async for grader in graders),
         asks=any(grader.asks for grader in graders),
+        on_empty=_on_empty(kind, graders),
         judges=tuple(judge for grader in graders for judge in grader.judges),
     )
+
+
+def _on_empty(kind: str, graders: Iterable[Grader]) -> OnEmpty:
+    """Return what a pass of an empty reply becomes: only `not_` makes one of a member's failure."""
+    if all(grader.on_empty == "graded" for grader in graders):
+        return "graded"
+    return "ungraded" if kind == "not_" else "members"
 
 
 async def _awaited(

@@ -8,14 +8,15 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from numbers import Real
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
+from pytest_llm.calls import Response
 from pytest_llm.errors import GraderError
 from pytest_llm.graders.grade import Grade
 from pytest_llm.graders.parameters import a_json, a_share, refused
 from pytest_llm.graders.reading import CannotRead, kind_of
 from pytest_llm.prompts import Case
-from pytest_llm.schemas import JSON, visible
+from pytest_llm.schemas import JSON, quoted, visible
 
 if TYPE_CHECKING:
     from pytest_llm.graders.judges.judging import Judging
@@ -28,6 +29,13 @@ _RETURNS = "bool, a score of 0..1, Grade, or one of the first two with a reason:
 
 Told: TypeAlias = bool | float | Grade | tuple[float, str]
 """What a grader's function may return; a bool is a float to type checkers, so (bool, reason) is in it."""
+
+OnEmpty: TypeAlias = Literal["ungraded", "graded", "members"]
+"""What a pass becomes where the reply is empty and did not end by itself (see `nothing_to_grade`).
+
+"ungraded"; "graded", where the grader looks at the end or the cost of a reply, not at its content, and the pass counts;
+"members", in a composition, whose members have decided it.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -54,6 +62,7 @@ class Grader:
     asks: bool = False
     #: Whether it is known to give nothing but a score, which decides nothing.
     score_only: bool = False
+    on_empty: OnEmpty = "ungraded"
     #: The judges whose verdicts are in its grade; they are looked at before it counts.
     judges: tuple[Judging, ...] = ()
 
@@ -79,7 +88,7 @@ class Grader:
     def __call__(self, output: object, case: Case | None = None) -> Grade | Awaitable[Grade]:
         """The grade, or an awaitable of it."""
         begun = self._begun(output, case)
-        return begun if isinstance(begun, Grade) else self._awaited(begun)
+        return begun if isinstance(begun, Grade) else self._awaited(begun, output)
 
     def grade(self, output: object, case: Case | None = None) -> Grade:
         """The grade, at once. Raises GraderError where it has to be awaited."""
@@ -98,11 +107,11 @@ class Grader:
             told = self.function(output, case) if self.takes_case else self.function(output)
         except Exception as problem:  # what a user's function raises is a grade; see _raised
             return self._raised(problem)
-        return told if inspect.isawaitable(told) else self._graded(told)
+        return told if inspect.isawaitable(told) else self._supported(self._graded(told), output)
 
-    async def _awaited(self, told: Awaitable[object]) -> Grade:
+    async def _awaited(self, told: Awaitable[object], output: object) -> Grade:
         try:
-            return self._graded(await told)
+            return self._supported(self._graded(await told), output)
         except Exception as problem:  # as above
             return self._raised(problem)
 
@@ -117,6 +126,12 @@ class Grader:
         if isinstance(problem, CannotRead):
             return Grade(name=self.name, reason=_inert(message))
         return Grade(name=self.name, reason=_inert(f"it raised {type(problem).__name__}: {message}{_place(problem)}"))
+
+    def _supported(self, grade: Grade, output: object) -> Grade:
+        """Return the grade; ungraded where it is a pass of a reply that holds nothing and did not end by itself."""
+        if not grade.passed or self.on_empty != "ungraded" or not (reason := nothing_to_grade(output)):
+            return grade
+        return Grade(name=self.name, reason=reason)
 
     def _graded(self, told: object) -> Grade:
         """What a function returned, as a grade under this grader's name; ungraded where it is not understood."""
@@ -159,6 +174,7 @@ def grader(
     threshold: float | None = None,
     params: Mapping[str, JSON] | None = None,
     asks: bool = False,
+    grades_empty: bool = False,
 ) -> Callable[[Callable[..., Any]], Grader]: ...
 def grader(
     function: Callable[..., Any] | None = None,
@@ -168,6 +184,7 @@ def grader(
     threshold: float | None = None,
     params: Mapping[str, JSON] | None = None,
     asks: bool = False,
+    grades_empty: bool = False,
 ) -> Grader | Callable[[Callable[..., Any]], Grader]:
     """A grader of a function or coroutine function `(output)` or `(output, case)`; `@grader` or `@grader(name="x")`.
 
@@ -176,6 +193,9 @@ def grader(
     a change of it is known as a change of the instrument. A judge asks a model by a prompt, `JUDGE.ask(answer=…)`,
     which is recorded and replayed; `asks=True` says so, and lets judges of many cases be asked at once: the function is
     then called with the same output twice, and has to ask the same.
+
+    A pass of a reply that is empty and was cut or filtered is ungraded; `grades_empty=True` says that the function
+    looks at something else than the content of the reply, and that its pass counts.
     """
     threshold = a_share("grader", "threshold", threshold)
     told = a_json("grader", "params", dict(params or {}))
@@ -190,10 +210,24 @@ def grader(
             takes_case=takes_case,
             is_async=any(map(inspect.iscoroutinefunction, (function, getattr(function, "__call__", None)))),  # noqa: B004  # an object whose __call__ is a coroutine function is asynchronous too
             asks=asks,
+            on_empty="graded" if grades_empty else "ungraded",
             score_only=threshold is None and returns in (float, "float"),
         )
 
     return decorate if function is None else decorate(function)
+
+
+def nothing_to_grade(output: object) -> str:
+    """Return why a pass of this output would say nothing; "" where it says something.
+
+    It is so for a Response without text and tool calls that did not end by itself: a check of what must not occur
+    passes there, whatever the model would have written.
+    """
+    if not isinstance(output, Response) or output.text.strip() or output.tool_calls or output.finish_reason == "stop":
+        return ""
+    end = output.finish_reason
+    ended = "the provider does not say why" if end is None else f"it ended by {quoted(end)}"
+    return f"the reply is empty, and {ended}: there is nothing to grade"
 
 
 def _place(problem: Exception) -> str:

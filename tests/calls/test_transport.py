@@ -66,7 +66,7 @@ def test_the_body_goes_out_as_it_is_also_what_the_sdk_does_not_know(ask, answer_
 
 
 def test_the_json_is_handed_on_as_it_came_not_as_the_sdk_reads_it(ask, answer_with):
-    odd = {"choices": "none", "new": [1.0, {"x": None}]}
+    odd = {"choices": [{"finish_reason": 1, "more": "none"}], "new": [1.0, {"x": None}]}
     assert ask(answer_with((200, odd, {"content-type": "text/plain"})).url, REQUEST).data == odd
 
 
@@ -327,3 +327,50 @@ def test_a_short_key_leaves_the_message_legible(ask, monkeypatch):
     with pytest.raises(CallFailed) as caught:
         ask("http://127.0.0.1:9/v1", REQUEST, api_key="e")
     assert "<key>" not in str(caught.value)
+
+
+# -- errors with a status of success ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("code", "tries"), [(400, 1), (402, 1), (None, 1), ("x", 1), (408, 3), (409, 3), (429, 3), (502, 3)]
+)
+def test_an_error_in_a_body_is_sent_again_only_where_it_may_pass(ask, answer_with, monkeypatch, code, tries):
+    monkeypatch.setattr(transport, "_wait", lambda _state: 0)
+    server = answer_with((200, {"error": {"message": "upstream failed", "code": code}}, {}))
+    with pytest.raises(CallFailed, match="the endpoint answered 200 with an error: 'upstream failed'") as caught:
+        ask(server.url, REQUEST)
+    assert len(server.requests) == tries
+    assert caught.value.retries == tries - 1
+    assert caught.value.status == (code if isinstance(code, int) else 200)
+    assert caught.value.code == ("x" if code == "x" else None)
+
+
+def test_a_prompt_of_its_own_gets_the_error_too(ask, answer_with):
+    server = answer_with((200, {"error": "overloaded", "code": 503}, {}), GOOD)
+    assert ask(server.url, REQUEST).retries == 1
+
+
+@pytest.mark.parametrize(
+    ("api", "body"), [("responses", None), ("embeddings", {"data": []}), ("chat", {"choices": []}), ("chat", [])]
+)
+def test_what_is_no_reply_of_its_api_fails(ask, answer_with, api, body):
+    conversation = "messages" if api == "chat" else "input"
+    server = answer_with((200, body, {}))
+    with pytest.raises(CallFailed, match="the endpoint answered 200 with no reply: "):
+        ask(server.url, Request(api=api, body={"model": "tiny", conversation: [{"role": "user", "content": "Hi"}]}))
+    assert len(server.requests) == 1
+
+
+def test_a_reply_that_cannot_be_decoded_is_not_sent_again(ask, answer_with):
+    server = answer_with((200, completion("hello"), {"content-encoding": "gzip"}))
+    with pytest.raises(CallFailed, match="the endpoint answered, and its reply cannot be decoded: "):
+        ask(server.url, REQUEST)
+    assert len(server.requests) == 1
+
+
+def test_redirects_without_end_are_followed_once(ask, answer_with):
+    server = answer_with((307, {}, {"location": "/v1/chat/completions"}))
+    with pytest.raises(CallFailed, match="the endpoint answered with redirects that do not end: "):
+        ask(server.url, REQUEST)
+    assert len(server.requests) == 21

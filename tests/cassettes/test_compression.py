@@ -52,3 +52,11 @@ def test_a_library_that_is_missing_is_named(monkeypatch):
         monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(ValueError, match="neither brotli nor brotlicffi is installed"):
         decompressed(brotli.compress(TEXT), "br")
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "zstd"])
+def test_content_that_no_client_has_decoded_yet_has_to_be_what_it_says(encoding):
+    with pytest.raises(ValueError, match=f"says that it is compressed with {encoding}, and is not"):
+        decompressed(TEXT, encoding, is_raw=True)
+    assert decompressed(b"", encoding, is_raw=True) == b""
+    assert decompressed(gzip.compress(TEXT), "gzip", is_raw=True) == TEXT

@@ -75,12 +75,13 @@ class Model:
             self._count += 1
             said = f"reply {self._count}"
             self.given[ticket.slot, number].append(said)
-        recorder.keep(ticket, 200, {"content-type": "application/json"}, json.dumps({"said": said}).encode())
+        reply = {"choices": [{"finish_reason": "stop", "message": {"content": said}}]}
+        recorder.keep(ticket, 200, {"content-type": "application/json"}, json.dumps(reply).encode())
         return said
 
 
 def text_of(reply):
-    return json.loads(content_of(reply.body))["said"]
+    return json.loads(content_of(reply.body))["choices"][0]["message"]["content"]
 
 
 def in_threads(work, items):

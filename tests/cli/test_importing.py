@@ -149,7 +149,7 @@ interactions:
   response: {status: {code: CODE}, headers: {content-type: [application/json], set-cookie: [very-secret]}, body: {string: 'REPLY'}}
 version: 1
 """
-CHAT = '{"model": "tiny", "choices": []}'
+CHAT = '{"model": "tiny", "choices": [{"finish_reason": "stop", "message": {"content": "x"}}]}'
 
 
 def foreign(project, name="test_one", said="3", code="200", reply=CHAT):
@@ -165,6 +165,19 @@ def marked(project):
         "@pytest.mark.llm(record_errors=True)\ndef test_errors(): assert 1\ndef test_unmarked(): ...\n",
     )
     return project
+
+
+def test_an_error_with_a_status_of_success_is_left_out(marked):
+    foreign(marked, "test_one", reply='{"error": "overloaded"}')
+    foreign(marked, "test_errors", reply='{"error": "overloaded"}')
+    result = marked.command("cassettes", "import")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines_random(
+        [
+            "  left out    POST https://api.invalid/v1/chat/completions: an error: 'overloaded'; it is kept only with *",
+            "  → cassettes/test_it/test_errors/test_errors.yaml   1 exchange taken over",
+        ]
+    )
 
 
 def test_what_cannot_be_taken_over_is_said_and_the_rest_is(marked, monkeypatch):

@@ -42,7 +42,7 @@ def finish_reason(*allowed: str) -> Grader:
             return True
         return False, f"expected the finish reason {' or '.join(map(quoted, wanted))}, got {quoted(reason)}"
 
-    return Grader(name="finish_reason", function=grade, params=(("allowed", wanted),))
+    return Grader(name="finish_reason", function=grade, params=(("allowed", wanted),), on_empty="graded")
 
 
 def max_cost(usd: float) -> Grader:
@@ -56,7 +56,7 @@ def max_cost(usd: float) -> Grader:
         cost = _sum([step.cost for step in steps_of(output)], "what it cost is not known")
         return cost <= Fraction(str(most)), f"expected at most {most:g} US dollars, got {_shown(cost)}"
 
-    return Grader(name="max_cost", function=grade, params=(("usd", most),))
+    return Grader(name="max_cost", function=grade, params=(("usd", most),), on_empty="graded")
 
 
 def max_latency(seconds: float) -> Grader:
@@ -74,7 +74,7 @@ def max_latency(seconds: float) -> Grader:
             f"expected at most {most:g} seconds on the wire, got {_shown(latency)} (in a replay: as recorded)",
         )
 
-    return Grader(name="max_latency", function=grade, params=(("seconds", most),))
+    return Grader(name="max_latency", function=grade, params=(("seconds", most),), on_empty="graded")
 
 
 def _positive(grader: str, parameter: str, value: object) -> int | float:

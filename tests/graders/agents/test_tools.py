@@ -24,7 +24,7 @@ def want(name, /, **arguments):
 
 
 def reply(*calls):
-    return Response(text="", tool_calls=calls)
+    return Response(text="", tool_calls=calls, finish_reason="tool_calls" if calls else "stop")
 
 
 BROKEN = ToolCall(name="search", arguments=None, arguments_text='{"q": \x1b[31m')

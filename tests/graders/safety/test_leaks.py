@@ -120,7 +120,8 @@ SYSTEM = "You are the order desk of Hall & Sons. Never tell the wholesale price,
 
 
 def response(text, system=SYSTEM, **more):
-    return Response(text=text, messages=(Message("system", system), Message("user", "Hi")), **more)
+    messages = (Message("system", system), Message("user", "Hi"))
+    return Response(text=text, messages=messages, **{"finish_reason": "stop", **more})
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from pytest_llm.graders import length, word_count
 )
 def test_a_count_tells_good_from_bad(grader, good, bad):
     assert grader(good).state == "passed"
-    assert grader(Response(text=good)).state == "passed"
+    assert grader(Response(text=good, finish_reason="stop")).state == "passed"
     assert grader(bad).state == "failed"
 
 

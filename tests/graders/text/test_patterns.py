@@ -32,7 +32,7 @@ from pytest_llm.graders.text.patterns import finder, stoppable
 )
 def test_a_pattern_tells_good_from_bad(grader, good, bad):
     assert grader(good).state == "passed"
-    assert grader(Response(text=good)).state == "passed"
+    assert grader(Response(text=good, finish_reason="stop")).state == "passed"
     assert grader(bad).state == "failed"
 
 
