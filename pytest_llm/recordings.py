@@ -71,7 +71,15 @@ class Recordings:
             journal=self._opened_journal,
             shelf=Shelf(),
             reserve=budget.reserve if budget else None,
+            foreign_patch=self._foreign_patch,
         )
+
+    def _foreign_patch(self, group: str) -> str:
+        return "" if self._interception is None else self._interception.foreign_patch(group)
+
+    def replaced_entry(self) -> str:
+        """Return the name of what keeps requests of the running test from the HTTP libraries; "" for nothing."""
+        return "" if self._interception is None else self._interception.replaced_entry()
 
     def _budget(self) -> Budget | None:
         if self._settings.budget == Limits() or self._settings.dry_run:

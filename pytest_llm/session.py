@@ -36,6 +36,7 @@ from pytest_llm.items import OPEN, OpenItem, properties_of
 from pytest_llm.judges import JudgesAtWork
 from pytest_llm.mistakes import our_error, user_line
 from pytest_llm.options import settings_of
+from pytest_llm.other_recorders import claim, is_marked
 from pytest_llm.prompts import Case, Prompt
 from pytest_llm.recordings import Recordings
 from pytest_llm.reports import failure_text, forecast_lines, visible
@@ -75,6 +76,8 @@ class Session:
     def parametrize(self, metafunc: pytest.Metafunc) -> None:
         """Make the items of a marked test function."""
         definition = metafunc.definition
+        if not is_marked(definition, metafunc.fixturenames):
+            return
         try:
             suite = suite_of(definition, metafunc.fixturenames, self.settings, self._read_cases)
         except LlmError as error:
@@ -134,7 +137,7 @@ class Session:
 
         Returns those that are none: confirming samples of a case that nobody suspects.
         """
-        functions = [item for item in marked if isinstance(item, pytest.Function)]
+        functions = [item for item in marked if isinstance(item, pytest.Function) and is_marked(item, item.fixturenames)]
         self._adopted = len(functions)
         if not functions:  # doctests of a marked module, for one
             return set()
@@ -150,7 +153,7 @@ class Session:
             return set()
         unwanted: set[pytest.Item] = set()
         for item in functions:
-            _refuse_other_recorders(item)
+            claim(item, sends=self.settings.asks)
             callspec = getattr(item, "callspec", None)
             draw = callspec.params.get("_llm_sample") if callspec is not None else None
             item.stash[DRAW] = draw = draw or Draw(suite=self._suite(item))
@@ -272,12 +275,26 @@ class Session:
             opened.judge()
             opened.failure = self._failure(opened)
             raise
+        self._refuse_replaced(opened)
         opened.ended = True
         opened.judge()
         opened.failure = self._failure(opened)
         if opened.failure:
             pytest.fail(opened.failure, pytrace=False)
         return result
+
+    def _refuse_replaced(self, opened: OpenItem) -> None:
+        """Raise CassetteMiss where the test, or a fixture of it, keeps requests from the HTTP libraries altogether."""
+        if found := self._recordings.replaced_entry():
+            name = found.partition(",")[0]
+            miss = CassetteMiss(
+                f"nothing that this test sent was recorded or replayed: it is marked llm, and {name} answers its HTTP\n"
+                f"  replaced    {found}\n"
+                f"  remove one  the mark llm, or {name}",
+                kind="blocked",
+            )
+            opened.recorder.note(miss)
+            raise miss
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)  # around pytest's own treatment of xfail
     def pytest_runtest_makereport(
@@ -450,20 +467,6 @@ def _untraced(config: pytest.Config) -> Iterator[None]:
 def _has_swallowed(opened: OpenItem, report: pytest.TestReport) -> bool:
     """Whether the code under test swallowed a miss, or a mistake, that it was told; a skip would hide it too."""
     return bool(opened.recorder.problems) and (report.when == "call" or not report.passed)
-
-
-_OTHER_RECORDERS = ("vcr", "respx")
-
-
-def _refuse_other_recorders(item: pytest.Function) -> None:
-    """Raise pytest.UsageError for a test that another recorder of HTTP claims too: each would answer for the other."""
-    named = [name for name in _OTHER_RECORDERS if item.get_closest_marker(name) is not None]
-    named += [name for name in ("vcr", "respx_mock") if name in item.fixturenames]
-    if named:
-        raise pytest.UsageError(
-            f"{item.nodeid}\nthe test is marked llm, and {named[0]!r} records or answers its HTTP too\n"
-            f"  remove one  the marker llm, or {named[0]}"
-        )
 
 
 def _is_skipped(error: BaseException | None, report: pytest.TestReport) -> bool:

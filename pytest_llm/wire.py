@@ -88,6 +88,7 @@ class Wire:
     ) -> Reply:
         """A reply from the cassette without loading any SDK, or from the endpoint, and recorded."""
         record = model_record(request.endpoint, request.body)
+        refuse_mocks(recorder, request)
         if recorder.mode == "replay" or recorder.knows(record):
             at = self.clients.address(prompt)
             return stored_reply(recorder.take(record, role, at=at).reply, recorder.shown)
@@ -224,6 +225,11 @@ def host_of(client: Any) -> str:
     return f"{url.scheme}://{url.netloc.decode()}"
 
 
+def refuse_mocks(recorder: Recorder, request: Request) -> None:
+    """Raise CassetteMiss where a mock would answer in the place of the endpoint: openai sends by httpx or httpx2."""
+    recorder.refuse_mocks("httpx", f"POST /{request.endpoint} of model {request.model!r}")
+
+
 @contextlib.contextmanager
 def _kept(recorder: Recorder, request: Request, role: CallRole, arm: str, turn: Turn, *, at: str) -> Iterator[Any]:
     """Record one try, and say what it tells of the host's pace."""
@@ -231,6 +237,7 @@ def _kept(recorder: Recorder, request: Request, role: CallRole, arm: str, turn: 
 
     from pytest_llm.calls.transport import is_refusal, retry_after
 
+    refuse_mocks(recorder, request)
     ticket: Ticket = recorder.take(model_record(request.endpoint, request.body), role, arm, at)
 
     def answer(http: Any) -> None:

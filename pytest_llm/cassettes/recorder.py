@@ -97,6 +97,8 @@ class Desk:
     clock: Callable[[], float] = time.monotonic
     #: Takes a request to an address from what may be spent. Raises CassetteMiss where it does not fit.
     reserve: Callable[[RequestRecord, str | None], Hold] | None = None
+    #: Names the mock or other recorder that would answer a request sent by a group of libraries; "" for none.
+    foreign_patch: Callable[[str], str] | None = None
 
 
 class Recorder:
@@ -167,6 +169,25 @@ class Recorder:
         except (CassetteMiss, LlmError) as problem:
             self.note(problem)
             raise
+
+    def refuse_mocks(self, group: str, what: str, host: str | None = None) -> None:
+        """Raise CassetteMiss where a mock or another recorder would answer a request, and note it.
+
+        Its reply is none of the model's, and a recording would win over a mock that the test has set up.
+        """
+        found = self._desk.foreign_patch(group) if self._desk.foreign_patch is not None else ""
+        if not found:
+            return
+        name = found.partition(",")[0]
+        let_pass = f"\n  or pass by  ini llm_ignore_hosts = {host}      (its exchanges are not recorded)" if host else ""
+        miss = CassetteMiss(
+            f"{what} was neither recorded nor replayed: the test is marked llm, and {name} answers its HTTP too\n"
+            f"  replaced    {found}\n"
+            f"  remove one  the mark llm, or {name}{let_pass}",
+            kind="blocked",
+        )
+        self.note(miss)
+        raise miss
 
     def note(self, problem: CassetteMiss | LlmError) -> None:
         """Remember a problem that is about to be raised into the code under test."""
