@@ -74,7 +74,8 @@ def _depth(node: Node, name: str) -> int | None:
 
 def _used(item: pytest.Function) -> Iterator[tuple[str, str]]:
     yield from ((name, library) for name, library in _MOCKS.items() if name in item.fixturenames)
-    asked_for = {*item._fixtureinfo.argnames, *(name for mark in item.iter_markers("usefixtures") for name in mark.args)}  # noqa: SLF001 - there is no public way
+    arguments = item._fixtureinfo.argnames  # noqa: SLF001 - pytest has no public way
+    asked_for = {*arguments, *(name for mark in item.iter_markers("usefixtures") for name in mark.args)}
     for name in _CASSETTES:
         if name in asked_for:
             yield name, "pytest-recording" if _is_of_pytest_recording(item, name) else "vcrpy"

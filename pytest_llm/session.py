@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from pytest_llm.cassettes import model_record
+from pytest_llm.cassettes import explain_patch, model_record
 from pytest_llm.clients import Clients
 from pytest_llm.collection import (
     DRAW,
@@ -137,7 +137,9 @@ class Session:
 
         Returns those that are none: confirming samples of a case that nobody suspects.
         """
-        functions = [item for item in marked if isinstance(item, pytest.Function) and is_marked(item, item.fixturenames)]
+        functions = [
+            item for item in marked if isinstance(item, pytest.Function) and is_marked(item, item.fixturenames)
+        ]
         self._adopted = len(functions)
         if not functions:  # doctests of a marked module, for one
             return set()
@@ -285,14 +287,9 @@ class Session:
 
     def _refuse_replaced(self, opened: OpenItem) -> None:
         """Raise CassetteMiss where the test, or a fixture of it, keeps requests from the HTTP libraries altogether."""
-        if found := self._recordings.replaced_entry():
-            name = found.partition(",")[0]
-            miss = CassetteMiss(
-                f"nothing that this test sent was recorded or replayed: it is marked llm, and {name} answers its HTTP\n"
-                f"  replaced    {found}\n"
-                f"  remove one  the mark llm, or {name}",
-                kind="blocked",
-            )
+        if (found := self._recordings.replaced_entry()) is not None:
+            told = explain_patch("nothing that this test sends can be recorded or replayed", found)
+            miss = CassetteMiss(told, kind="blocked")
             opened.recorder.note(miss)
             raise miss
 

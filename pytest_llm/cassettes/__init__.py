@@ -12,6 +12,7 @@ from pytest_llm.cassettes.call import (
     requests_digest,
 )
 from pytest_llm.cassettes.document import StoredReply, content_of
+from pytest_llm.cassettes.foreign_patches import explain_patch
 from pytest_llm.cassettes.hosts import Hosts
 from pytest_llm.cassettes.identity import RequestRecord, model_endpoint, model_record
 from pytest_llm.cassettes.recorder import CallRole, Desk, Exchange, Recorder, Ticket
@@ -41,6 +42,7 @@ __all__ = [
     "changed_request",
     "content_of",
     "drifted",
+    "explain_patch",
     "facts_of",
     "is_single_draw",
     "model_endpoint",

@@ -2,8 +2,8 @@
 
 A mocked reply must not be recorded as the model's, and a recording must not win over a mock that the test set up.
 Replaced methods are found by two signs: the function comes from a library that is known to mock or to record, or the
-attribute has changed since the interception was entered. A wrapper that keeps `__wrapped__`, as tracing libraries do, is
-no replacement.
+attribute has changed since the interception was entered. A wrapper that keeps `__wrapped__`, as tracing libraries do,
+is no replacement.
 """
 
 from __future__ import annotations
@@ -12,8 +12,12 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
+from pytest_llm.errors import explain
+
 Place: TypeAlias = tuple[Any, str]
-"""A class or module, and the name of its attribute."""
+"""A class, and the name of its attribute."""
+Patch: TypeAlias = tuple[str, str]
+"""The name of a mock or recorder, or of the function that somebody wrote, and the method that it has replaced."""
 
 KNOWN_MOCKS = {
     "aioresponses": "aioresponses",
@@ -40,11 +44,7 @@ _HTTPX = (
     ("AsyncHTTPTransport", "handle_async_request"),
 )
 _HTTPCORE = (("ConnectionPool", "handle_request"), ("AsyncConnectionPool", "handle_async_request"))
-_OPENAI = tuple(
-    ("openai._base_client", cls, method)
-    for cls in ("SyncAPIClient", "AsyncAPIClient")
-    for method in ("post", "request")
-)
+_OPENAI = tuple(("openai", cls, method) for cls in ("OpenAI", "AsyncOpenAI") for method in ("post", "request"))
 
 ENTRIES = (
     *((module, cls, name) for module in ("httpx", "httpx2") for cls, name in _CLIENTS),
@@ -88,17 +88,27 @@ def snapshot() -> dict[Place, Any]:
     return {place: getattr(*place) for group in _GROUPS.values() for place, _ in _places(group)}
 
 
-def foreign_patch(group: str, own: Mapping[Place, Any]) -> str:
-    """Return the name of the library that has replaced a method of a group, and which method; "" where none has.
+def foreign_patch(group: str, own: Mapping[Place, Any]) -> Patch | None:
+    """Return what has replaced a method of a group; None where nothing has.
 
     `own` is what stood at the places when the interception was entered; empty while it is not.
     """
-    return next(_replacements(_GROUPS[group], own), "")
+    return next(_replacements(_GROUPS[group], own), None)
 
 
-def replaced_entry(own: Mapping[Place, Any]) -> str:
-    """Return what has replaced a method by which requests enter an HTTP library or the SDK; "" where nothing has."""
-    return next(_replacements((*ENTRIES, *_OPENAI), own), "")
+def replaced_entry(own: Mapping[Place, Any]) -> Patch | None:
+    """Return what has replaced a method by which requests enter an HTTP library or the SDK; None where nothing has."""
+    return next(_replacements((*ENTRIES, *_OPENAI), own), None)
+
+
+def explain_patch(what: str, found: Patch, *, host: str | None = None) -> str:
+    """Return the message about a request, or a test, that a mock or another recorder answers."""
+    name, place = found
+    fix = {"remove one": f"the mark llm, or {name}"}
+    if host:
+        fix["or pass by"] = f"ini llm_ignore_hosts = {host}      (its exchanges are not recorded)"
+    told = f"{what}: the test is marked llm, and {name} answers its HTTP too"
+    return explain(told, where=f"{place}, which has been replaced", fix=fix)
 
 
 def _places(named: Iterable[tuple[str, str, str]]) -> Iterator[tuple[Place, str]]:
@@ -109,10 +119,10 @@ def _places(named: Iterable[tuple[str, str, str]]) -> Iterator[tuple[Place, str]
             yield (target, name), f"{module.partition('.')[0]}.{cls}.{name}"
 
 
-def _replacements(named: Iterable[tuple[str, str, str]], own: Mapping[Place, Any]) -> Iterator[str]:
+def _replacements(named: Iterable[tuple[str, str, str]], own: Mapping[Place, Any]) -> Iterator[Patch]:
     for place, shown in _places(named):
         if replacement := _replacement(getattr(*place), own.get(place)):
-            yield f"{replacement}, at {shown}"
+            yield replacement, shown
 
 
 def _replacement(value: Any, own: Any) -> str:

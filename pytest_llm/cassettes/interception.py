@@ -37,7 +37,7 @@ from pytest_llm.errors import CallFailed, NoRoomYet
 
 if TYPE_CHECKING:
     from pytest_llm.cassettes.document import StoredReply
-    from pytest_llm.cassettes.foreign_patches import Place
+    from pytest_llm.cassettes.foreign_patches import Patch, Place
     from pytest_llm.cassettes.identity import RequestRecord
     from pytest_llm.cassettes.recorder import Recorder, Ticket
     from pytest_llm.cassettes.router import Asker, Router
@@ -165,13 +165,13 @@ class Interception:
         if (count := loaded()) != self._loaded:
             self._own, self._loaded = snapshot() | self._own, count
 
-    def foreign_patch(self, group: str) -> str:
-        """Return the name of the mock or recorder that stands between requests and the network; "" for none."""
+    def foreign_patch(self, group: str) -> Patch | None:
+        """Return the mock or recorder that stands between requests and the network; None where there is none."""
         with self._patching:
             return foreign_patch(group, self._own)
 
-    def replaced_entry(self) -> str:
-        """Return the name of what keeps requests from entering the HTTP libraries at all; "" for none."""
+    def replaced_entry(self) -> Patch | None:
+        """Return what keeps requests from entering the HTTP libraries at all; None where nothing does."""
         with self._patching:
             return replaced_entry(self._own)
 

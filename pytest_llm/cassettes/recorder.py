@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from pytest_llm.cassettes import store
 from pytest_llm.cassettes.document import Entry, StoredReply, body_of, check_unedited
+from pytest_llm.cassettes.foreign_patches import explain_patch
 from pytest_llm.cassettes.identity import RequestRecord, identity_of, without_secrets
 from pytest_llm.cassettes.secrets import KEPT_HEADERS, Secrets
 from pytest_llm.cassettes.staleness import Miss, explain_miss
@@ -22,6 +23,7 @@ from pytest_llm.schemas import JSON
 from pytest_llm.settings import Mode
 
 if TYPE_CHECKING:
+    from pytest_llm.cassettes.foreign_patches import Patch
     from pytest_llm.cassettes.journal import Journal
 
 Source = Literal["replayed", "recorded", "asked"]
@@ -97,8 +99,8 @@ class Desk:
     clock: Callable[[], float] = time.monotonic
     #: Takes a request to an address from what may be spent. Raises CassetteMiss where it does not fit.
     reserve: Callable[[RequestRecord, str | None], Hold] | None = None
-    #: Names the mock or other recorder that would answer a request sent by a group of libraries; "" for none.
-    foreign_patch: Callable[[str], str] | None = None
+    #: Finds the mock or other recorder that would answer a request sent by a group of libraries.
+    foreign_patch: Callable[[str], Patch | None] | None = None
 
 
 class Recorder:
@@ -175,17 +177,11 @@ class Recorder:
 
         Its reply is none of the model's, and a recording would win over a mock that the test has set up.
         """
-        found = self._desk.foreign_patch(group) if self._desk.foreign_patch is not None else ""
-        if not found:
+        found = self._desk.foreign_patch(group) if self._desk.foreign_patch is not None else None
+        if found is None:
             return
-        name = found.partition(",")[0]
-        let_pass = f"\n  or pass by  ini llm_ignore_hosts = {host}      (its exchanges are not recorded)" if host else ""
-        miss = CassetteMiss(
-            f"{what} was neither recorded nor replayed: the test is marked llm, and {name} answers its HTTP too\n"
-            f"  replaced    {found}\n"
-            f"  remove one  the mark llm, or {name}{let_pass}",
-            kind="blocked",
-        )
+        told = explain_patch(f"{what} was neither recorded nor replayed", found, host=host)
+        miss = CassetteMiss(told, kind="blocked")
         self.note(miss)
         raise miss
 
