@@ -12,15 +12,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from pytest_llm.adoption import is_adopted
 from pytest_llm.cassettes import explain_patch, model_record
 from pytest_llm.clients import Clients
 from pytest_llm.collection import (
     DRAW,
     Draw,
     Suite,
-    cassette_folder,
     draws,
-    has_cassettes,
     is_bare,
     read_cases,
     suite_of,
@@ -42,7 +41,6 @@ from pytest_llm.recordings import Recordings
 from pytest_llm.reports import failure_text, forecast_lines, visible
 from pytest_llm.results import CONFIRMATIONS, Outcome, result_line
 from pytest_llm.scope import COLLECTED, WORKER_OUTPUT, Collected
-from pytest_llm.settings import Settings
 from pytest_llm.wide_fixtures import WideFixtures
 from pytest_llm.wire import POOL, Wire
 
@@ -132,8 +130,10 @@ class Session:
                     definition.function.__code__.co_firstlineno,
                 )
 
-    def adopt(self, marked: Sequence[pytest.Item]) -> set[pytest.Item]:
+    def adopt(self, marked: Sequence[pytest.Item], *, is_configured: bool) -> set[pytest.Item]:
         """Take the marked items over, unless the project says `llm` of tests without knowing this plugin.
+
+        `is_configured`: whether an option or an ini key of ours is given.
 
         Returns those that are none: confirming samples of a case that nobody suspects.
         """
@@ -144,7 +144,8 @@ class Session:
         if not functions:  # doctests of a marked module, for one
             return set()
         bare = [item for item in functions if is_bare(item, item.fixturenames)]
-        if len(bare) == len(functions) and not self._is_adopted(functions):
+        is_used = is_configured or len(bare) < len(functions)
+        if not is_used and not is_adopted(self.config, self.settings, functions):
             warnings.warn_explicit(
                 "tests are marked llm, which pytest-llm-evals would record and replay; they run as if it were not "
                 "installed. To adopt it: pytest --llm-record. To silence this: -p no:pytest_llm_evals",
@@ -180,13 +181,6 @@ class Session:
                 )
             self._suites[item.cls, item.function] = suite
         return self._suites[item.cls, item.function]
-
-    def _is_adopted(self, functions: Sequence[pytest.Function]) -> bool:
-        """By a recording option, an ini key, a cassette under the root, or a run before this one."""
-        root = self.settings.root
-        if self.settings != Settings(root=root) or self.settings.state.is_dir():
-            return True
-        return any(cassette_folder(item).is_dir() for item in functions) or has_cassettes(root)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Refuse a run that has to ask a declared prompt and has no key, before it starts."""
