@@ -66,7 +66,7 @@ def _repository_above(root: Path) -> list[Path]:
 
 def _files_in(folder: Path) -> Iterator[Path]:
     """Yield the dependency files that lie in a folder itself."""
-    yield from (path for path in sorted(folder.iterdir()) if _DEPENDENCIES.fullmatch(path.name))
+    yield from filter(_names_dependencies, sorted(folder.iterdir()))
 
 
 def _holds_use(root: Path) -> bool:
@@ -85,10 +85,16 @@ def _is_passed_over(folder: str, name: str) -> bool:
     return name.startswith(".") or name == "node_modules" or os.path.isfile(os.path.join(folder, name, "pyvenv.cfg"))  # noqa: PTH113, PTH118 - for each folder of a repository
 
 
+def _names_dependencies(path: Path) -> bool:
+    """Return whether a file is one in which projects name what they need."""
+    is_list = path.parent.name.lower() in ("requirements", "constraints") and path.suffix in (".txt", ".in")
+    return is_list or _DEPENDENCIES.fullmatch(path.name) is not None
+
+
 def _shows_use(path: Path) -> bool:
     name = path.name
     try:
-        if _DEPENDENCIES.fullmatch(name):
+        if _names_dependencies(path):
             return _NAME.search(path.read_bytes()) is not None
         if _TESTS.fullmatch(name):
             return _USE.search(path.read_bytes()) is not None
