@@ -83,7 +83,7 @@ def _used(item: pytest.Function) -> Iterator[tuple[str, str]]:
 
 def _is_of_pytest_recording(item: pytest.Function, fixture: str) -> bool:
     found = item._fixtureinfo.name2fixturedefs.get(fixture, ())  # noqa: SLF001 - as above
-    return any(one.func.__module__.startswith("pytest_recording") for one in found)
+    return any(one.func.__module__.startswith("pytest_recording") for one in found[-1:])
 
 
 def _hide(item: pytest.Function, hidden: str) -> None:

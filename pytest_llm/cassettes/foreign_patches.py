@@ -127,17 +127,17 @@ def _replacements(named: Iterable[tuple[str, str, str]], own: Mapping[Place, Any
 
 def _replacement(value: Any, own: Any) -> str:
     """Return the name of what stands in the place of a method, "" for the method itself and for a wrapper of it."""
-    first = value
+    first, is_known = value, own is None  # without `own` nobody knows what stood there; only the known names count
     for _ in range(_LONGEST_CHAIN):
-        if value is own or value is None:
-            break
         package = _module_of(value).partition(".")[0]
-        if package in KNOWN_MOCKS:
+        # vcrpy's own class stands there for the interception itself.
+        if package in KNOWN_MOCKS and not (value is own and package == "vcr"):
             return KNOWN_MOCKS[package]
+        is_known = is_known or value is own
         value = getattr(value, "__wrapped__", None)
-    if own is None or value is own:  # without `own` nobody knows what stood there; only the known names count
-        return ""
-    return f"{_module_of(first)}.{getattr(first, '__qualname__', type(first).__name__)}"
+        if value is None:
+            break
+    return "" if is_known else f"{_module_of(first)}.{getattr(first, '__qualname__', type(first).__name__)}"
 
 
 def _module_of(value: Any) -> str:
