@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-import json
+import time
 
 import pytest
 
@@ -371,27 +371,55 @@ def test_x(): assert by_httpx() == "reply 1"
     beside.run().assert_outcomes(passed=1)
 
 
-def test_what_is_sent_ahead_is_not_answered_by_the_mock_of_a_test_that_runs(beside):
-    """Requests of later items are sent by threads while a test that is none of ours has a mock in place."""
-    pytest.importorskip("respx")
-    tests = """
-import respx, time
+PROMPT = """
+import time
 from pytest_llm import Prompt
 from pytest_llm.graders import contains
 p = Prompt(name="p", model="tiny", user="{{ n }}")
 CASES = [{"id": f"c{n}", "n": n} for n in range(6)]
+"""
+
+
+@pytest.mark.parametrize("option", ["--llm-record", "--llm-live"])
+def test_a_declared_prompt_goes_past_the_patch_and_is_refused_too(beside, option):
+    """The mock is in place before the reply is fetched; in a replay no client is needed to see it."""
+    tests = """
+@pytest.fixture(autouse=True, scope="module")
+def mocked():
+    import contextlib, vcr
+    with vcr.use_cassette("theirs.yaml"):
+        yield
+@pytest.mark.llm(p, cases=CASES[:1], graders=[contains("reply")])
+def test_x(llm_response): ...
+"""
+    write(beside, PROMPT + tests.replace('vcr.use_cassette("theirs.yaml")', "contextlib.nullcontext()"))
+    beside.record().assert_outcomes(passed=1)
+    write(beside, PROMPT + tests)
+    for arguments in ((), (option,)):
+        result = beside.run(*arguments)
+        result.assert_outcomes(errors=1)
+        told = "POST /chat/completions of model 'tiny' was neither recorded nor replayed: *, and vcrpy answers *"
+        result.stdout.fnmatch_lines([told])
+    assert len(beside.server.requests) == 1
+    assert not (beside.path / "theirs.yaml").exists()
+
+
+def test_what_is_sent_ahead_does_not_pass_through_the_cassette_of_a_test_that_runs(beside):
+    """Requests of later items are sent by threads while a test that is none of ours has a cassette open."""
+    tests = """
 @pytest.mark.llm(p, cases=CASES[:1], graders=[contains("reply")])
 def test_first(llm_response): ...
-@respx.mock
+@pytest.mark.vcr
 def test_theirs():
-    respx.post(URL).respond(json=FAKE)
-    end = time.monotonic() + 0.5
-    while time.monotonic() < end:
-        assert by_httpx() == "mocked"
+    assert "reply" in by_httpx()
+    time.sleep(0.5)
 @pytest.mark.llm(p, cases=CASES[1:], graders=[contains("reply")])
 def test_last(llm_response): ...
 """
-    write(beside, tests)
+    beside.server.script = lambda body, n: time.sleep(0.1) or f"reply {n}"
+    write(beside, PROMPT + tests)
     beside.record("--llm-concurrency", "2").assert_outcomes(passed=7)
-    assert "mocked" not in json.dumps(beside.cassettes())
-    assert len(beside.server.requests) == 6
+    theirs = beside.cassettes()["cassettes/test_it/test_theirs.yaml"]
+    assert theirs.count("- request:") == 1
+    assert len(beside.server.requests) == 7
+    assert len(beside.cassettes()) == 7
