@@ -52,7 +52,7 @@ ENTRIES = (
 )
 """Where a request enters an HTTP library, above what mocks replace."""
 
-_GROUPS: Mapping[str, tuple[tuple[str, str, str], ...]] = {
+GROUPS: Mapping[str, tuple[tuple[str, str, str], ...]] = {
     # One group: the same mock may stand in either, whichever of the two an SDK sends with.
     "httpx": (
         *((module, cls, name) for module in ("httpx", "httpx2") for cls, name in (*_CLIENTS, *_HTTPX)),
@@ -70,7 +70,7 @@ _GROUPS: Mapping[str, tuple[tuple[str, str, str], ...]] = {
 }
 
 
-MODULES = tuple(dict.fromkeys(module for found in _GROUPS.values() for module, _, _ in found))
+MODULES = tuple(dict.fromkeys(module for found in GROUPS.values() for module, _, _ in found))
 
 
 def group_of(module: str) -> str:
@@ -85,7 +85,12 @@ def loaded() -> int:
 
 def snapshot() -> dict[Place, Any]:
     """Return what stands at every place now."""
-    return {place: getattr(*place) for group in _GROUPS.values() for place, _ in _places(group)}
+    return {place: getattr(*place) for group in GROUPS.values() for place, _ in _places(group)}
+
+
+def is_untouched(own: Mapping[Place, Any]) -> bool:
+    """Return whether the same stands at every place as in a snapshot; a cheap look, for every request."""
+    return all(getattr(*place) is value for place, value in own.items())
 
 
 def foreign_patch(group: str, own: Mapping[Place, Any]) -> Patch | None:
@@ -93,7 +98,7 @@ def foreign_patch(group: str, own: Mapping[Place, Any]) -> Patch | None:
 
     `own` is what stood at the places when the interception was entered; empty while it is not.
     """
-    return next(_replacements(_GROUPS[group], own), None)
+    return next(_replacements(GROUPS[group], own), None)
 
 
 def replaced_entry(own: Mapping[Place, Any]) -> Patch | None:

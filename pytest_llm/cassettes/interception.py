@@ -30,7 +30,16 @@ from pytest_llm.calls.transport import RECORDED_LATENCY_HEADER
 from pytest_llm.cassettes.budget import COME_AGAIN_S, calling
 from pytest_llm.cassettes.compression import decompressed
 from pytest_llm.cassettes.document import content_of
-from pytest_llm.cassettes.foreign_patches import ENTRIES, foreign_patch, group_of, loaded, replaced_entry, snapshot
+from pytest_llm.cassettes.foreign_patches import (
+    ENTRIES,
+    GROUPS,
+    foreign_patch,
+    group_of,
+    is_untouched,
+    loaded,
+    replaced_entry,
+    snapshot,
+)
 from pytest_llm.cassettes.identity import model_endpoint, record_of
 from pytest_llm.cassettes.socket_guard import SocketGuard
 from pytest_llm.errors import CallFailed, NoRoomYet
@@ -147,6 +156,8 @@ class Interception:
         #: What stands where others could put a mock, and how many modules that comes from.
         self._own: dict[Place, Any] = {}
         self._loaded = 0
+        #: Whether nothing was replaced then.
+        self._is_clean = False
         #: Held while the libraries are patched: threads that send ahead look whether anybody else has patched them.
         self._patching = threading.RLock()
 
@@ -164,16 +175,22 @@ class Interception:
         """Note what stands in modules that were loaded since."""
         if (count := loaded()) != self._loaded:
             self._own, self._loaded = snapshot() | self._own, count
+            self._is_clean = not any(foreign_patch(group, self._own) for group in GROUPS)
+
+    @property
+    def _is_untouched(self) -> bool:
+        """Whether nobody has replaced anything, for all that can be told at once."""
+        return self._is_clean and self._loaded == loaded() and is_untouched(self._own)
 
     def foreign_patch(self, group: str) -> Patch | None:
         """Return the mock or recorder that stands between requests and the network; None where there is none."""
         with self._patching:
-            return foreign_patch(group, self._own)
+            return None if self._is_untouched else foreign_patch(group, self._own)
 
     def replaced_entry(self) -> Patch | None:
         """Return what keeps requests from entering the HTTP libraries at all; None where nothing does."""
         with self._patching:
-            return replaced_entry(self._own)
+            return None if self._is_untouched else replaced_entry(self._own)
 
     def _patch(self) -> None:
         self._patches = contextlib.ExitStack()
@@ -212,7 +229,7 @@ class Interception:
                 self._guard.leave()
             self._patches.close()
             self._patches = None
-            self._own, self._loaded = {}, 0
+            self._own, self._loaded, self._is_clean = {}, 0, False
         return True
 
     def _checking(self, module: str, send: Callable[..., Any]) -> Callable[..., Any]:

@@ -15,6 +15,7 @@ from pytest_llm.cassettes.foreign_patches import (
     explain_patch,
     foreign_patch,
     group_of,
+    is_untouched,
     loaded,
     replaced_entry,
     snapshot,
@@ -65,7 +66,9 @@ def test_a_cassette_of_vcrpy_is_told_from_our_own_use_of_it(monkeypatch):
 
 def test_a_method_of_the_project_is_found_where_it_came_later(monkeypatch):
     own = snapshot()
+    assert is_untouched(own)
     monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", fake)
+    assert not is_untouched(own)
     assert foreign_patch("requests", {}) is None
     assert foreign_patch("requests", own) == (f"{__name__}.fake", "requests.HTTPAdapter.send")
     assert foreign_patch("requests", snapshot()) is None, "it was there before"
