@@ -167,19 +167,20 @@ def test_what_is_in_use_on_a_test_of_ours_is_a_usage_error_that_names_both(besid
 
 def test_network_that_pytest_recording_blocks_is_open_to_a_run_that_records(beside):
     """As with its own recordings; the fixture counts as its own by the name of its module."""
-    plugin = """
-import pytest, socket
-@pytest.fixture(autouse=True)
+    blocks = """
+import socket
 def block_network(monkeypatch):
     def refuse(*_):
         raise RuntimeError("Network is disabled")
     monkeypatch.setattr(socket.socket, "connect", refuse)
     yield
+block_network.__module__ = "pytest_recording.plugin"
+block_network = pytest.fixture(autouse=True)(block_network)
 """
-    beside.write("pytest_recording_stub.py", plugin)
+    beside.write("conftest.py", RECORDING + blocks)
     write(beside, "@pytest.mark.llm\ndef test_it(): assert by_requests() == 'reply 1'\ndef test_other(): by_requests()")
-    beside.run("-p", "pytest_recording_stub", "--llm-record").assert_outcomes(passed=1, failed=1)
-    beside.run("-p", "pytest_recording_stub").assert_outcomes(passed=1, failed=1)
+    beside.record().assert_outcomes(passed=1, failed=1)
+    beside.run().assert_outcomes(passed=1, failed=1)
 
 
 # -- what answers requests in the place of a model --------------------------------------------------------------------
