@@ -145,6 +145,10 @@ def test_ours(): assert "reply" in by_httpx()
             "the test is marked llm, and its fixture vcr (vcrpy) records *",
         ),
         (
+            "@pytest.fixture\ndef respx_mock(): ...\n@pytest.mark.llm\ndef test_x(respx_mock): assert 1",
+            "the test is marked llm, and its fixture respx_mock (respx) records *",
+        ),
+        (
             "@pytest.mark.llm\n@pytest.mark.usefixtures('vcr_cassette')\ndef test_x(): assert 1",
             "the test is marked llm, and its fixture vcr_cassette (vcrpy) records *",
         ),
