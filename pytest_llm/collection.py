@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import hashlib
 import inspect
-import os
 import re
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -230,18 +229,6 @@ def _own_parameters(item: pytest.Function, draw: Draw) -> str:
     whole: str = item.callspec.id
     ours = draw.id.encode("unicode_escape").decode()
     return whole[: -len(ours)].removesuffix("-") if ours and whole.endswith(ours) else whole
-
-
-def has_cassettes(root: Path) -> bool:
-    """Whether there is a cassette anywhere under a root; looked for only where nothing else shows that one uses us."""
-    for folder, inner, files in os.walk(root):
-        inner[:] = [name for name in inner if not name.startswith(".") and name not in ("node_modules", "venv")]
-        if "cassettes" in Path(folder).relative_to(root).parts and any(name.endswith(".yaml") for name in files):
-            found = min(name for name in files if name.endswith(".yaml"))
-            with (Path(folder) / found).open("rb") as file:
-                if file.readline() == b"version: 1\n" and file.readline().startswith(b"rules: "):
-                    return True
-    return False
 
 
 def file_slug(text: str) -> str:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import os
+import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -61,6 +64,27 @@ def settings_of(config: pytest.Config) -> Settings:
         )
     except OptionError as error:
         raise pytest.UsageError(str(error)) from error
+
+
+def untyped_mode(config: pytest.Config, modes: Sequence[str]) -> str | None:
+    """Return a line about the recording options that come from elsewhere than the command line; None for none.
+
+    They make every run send requests, also for people who expect a replay.
+    """
+    typed = config.invocation_params.args
+    if config.option.llm_dry_run or any(str(one).startswith("addopts=") for one in config.option.override_ini or ()):
+        return None
+    given = [name for name in modes if config.getoption(name) and name not in typed]
+    if not given:
+        return None
+    ini = f"addopts in {config.inipath.name}" if config.inipath is not None else "addopts"
+    origins = {
+        ini: config.getini("addopts"),
+        "the environment variable PYTEST_ADDOPTS": shlex.split(os.environ.get("PYTEST_ADDOPTS", "")),
+    }
+    elsewhere = "a conftest.py, a plugin or a file of arguments"
+    told = (f"{name}, from {next((one for one, said in origins.items() if name in said), elsewhere)}" for name in given)
+    return f"llm: {'; '.join(told)}: every run sends requests"
 
 
 def _concurrency(config: pytest.Config) -> int:

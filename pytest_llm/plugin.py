@@ -103,6 +103,8 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "--llm-json": {"metavar": "FILE", "help": "write the results as one JSON document"},
 }
 
+_MODES = ("--llm-record", "--llm-rerecord", "--llm-live", "--llm-verify")
+
 _INI_KEYS: dict[str, tuple[str, Any]] = {
     "llm_samples": ("samples per case, unless the marker or --llm-samples says otherwise", "string"),
     "llm_concurrency": ("as --llm-concurrency", "string"),
@@ -160,11 +162,38 @@ def pytest_configure(config: pytest.Config) -> None:
             "  remove both   pip uninstall -y pytest-llm pytest-llm-evals\n"
             "  then          pip install pytest-llm-evals"
         )
-    options = (config.getoption(name) for name in _OPTIONS)
-    if any(options) or any(config.getini(name) for name in _INI_KEYS):
+    if _is_configured(config):
         _session(config)  # for the errors in what was said, before anything is collected
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(_Ear(config), "pytest-llm-ear")
+
+
+def _is_configured(config: pytest.Config) -> bool:
+    """Return whether an option or an ini key of ours is given."""
+    keys = (config.getini(name) not in (None, []) for name in _INI_KEYS)  # an empty text is said, too
+    return any(config.getoption(name) for name in _OPTIONS) or any(keys)
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    """Show a recording option that nobody typed for this run, with its origin."""
+    return _untyped_mode(config)
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Show it in a quiet run too, which has no header."""
+    config = session.config
+    if config.get_verbosity() < 0 and (line := _untyped_mode(config)):
+        reporter = config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is not None:
+            reporter.write_line(line)
+
+
+def _untyped_mode(config: pytest.Config) -> str | None:
+    if hasattr(config, "workerinput") or not any(config.getoption(name) for name in _MODES):
+        return None
+    from pytest_llm.options import untyped_mode
+
+    return untyped_mode(config, _MODES)
 
 
 def _is_installed(distribution: str, pluginmanager: pytest.PytestPluginManager) -> bool:
@@ -200,7 +229,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     collected = list(items)
     yield  # a conftest may add the marker here
     marked = [item for item in collected if item.get_closest_marker("llm") is not None]
-    if marked and (unwanted := _session(config).adopt(marked)):
+    if marked and (unwanted := _session(config).adopt(marked, is_configured=_is_configured(config))):
         items[:] = [item for item in items if item not in unwanted]
 
 

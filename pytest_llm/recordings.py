@@ -34,6 +34,7 @@ from pytest_llm.results import CONFIRMATIONS
 from pytest_llm.settings import Limits, Settings
 
 if TYPE_CHECKING:
+    from pytest_llm.cassettes.foreign_patches import Patch
     from pytest_llm.cassettes.interception import Interception
     from pytest_llm.cassettes.journal import Journal
 
@@ -80,7 +81,15 @@ class Recordings:
             ),
             concurrency=settings.concurrency,
             feedback=WORDS,
+            foreign_patch=self._foreign_patch,
         )
+
+    def _foreign_patch(self, group: str) -> Patch | None:
+        return None if self._interception is None else self._interception.foreign_patch(group)
+
+    def replaced_entry(self) -> Patch | None:
+        """Return what keeps requests of the running test from the HTTP libraries; None where nothing does."""
+        return None if self._interception is None else self._interception.replaced_entry()
 
     def _budget(self) -> Budget | None:
         if self._settings.budget == Limits() or self._settings.dry_run:

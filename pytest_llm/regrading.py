@@ -28,6 +28,7 @@ from pytest_llm.graders import Grade, Grader
 from pytest_llm.items import LONGEST_OUTPUT, OpenItem
 from pytest_llm.judges import JudgesAtWork, KnownJudges
 from pytest_llm.options import settings_of
+from pytest_llm.other_recorders import is_marked
 from pytest_llm.prompts import Case
 from pytest_llm.recordings import Recordings
 from pytest_llm.results import GradeRecord, Outcome
@@ -68,6 +69,8 @@ class CollectedTests:
     """Tests by what they recorded: the cassette, as an absolute path without links, and the sample."""
 
     items: dict[tuple[str, int], pytest.Function] = field(default_factory=dict)
+    #: Tests that another recorder has, by a mark of its own that is nearer than `llm`, or alone.
+    others: list[pytest.Function] = field(default_factory=list)
     #: Why a test file was not collected.
     problems: dict[str, str] = field(default_factory=dict)
     #: Whether a test function can assert nothing.
@@ -223,6 +226,8 @@ def collect(files: Sequence[Path | str], mode: Literal["replay", "record"] = "re
             folder = cassette_folder(item)
             real = folders.setdefault(folder, os.path.realpath(folder))
             tests.items[f"{real}{os.sep}{cassette_name(item, draw)}", draw.sample] = item
+        elif item.get_closest_marker("vcr") is not None and not is_marked(item, item.fixturenames):
+            tests.others.append(item)
     return tests
 
 
@@ -268,7 +273,13 @@ class _Collected:
 
 
 def _reason(told: str) -> str:
-    """The line that says why pytest gave up."""
+    """Return why pytest gave up, on one line.
+
+    The last error counts: those before it are of options that were tried. A usage error of ours begins with the test.
+    """
+    _, is_usage, usage = told.rpartition("ERROR: ")
+    if is_usage:
+        return " ".join(line.strip() for line in usage.partition("\n\n")[0].splitlines())
     lines = [line.strip() for line in told.splitlines() if line.strip()]
     errors = [line.removeprefix("E ").strip() for line in lines if line.startswith(("E  ", "ERROR"))]
     return (errors or lines[:1] or ["pytest collected nothing"])[0]

@@ -25,7 +25,7 @@ from pytest_llm.graders import Grader, grader
 from pytest_llm.items import OpenItem
 from pytest_llm.prompts import Case, Prompt
 from pytest_llm.schemas import JSON
-from pytest_llm.wire import stored_reply
+from pytest_llm.wire import refuse_mocks, stored_reply
 
 DEFAULT_ARMS = ("resample", "generic", "errors")
 
@@ -254,6 +254,7 @@ class _Job:
             return None
         at = self.opened.wire.clients.address(self.task.prompt)
         with self._noting(slot):
+            refuse_mocks(recorder, request)
             ticket = recorder.take(canonical, arm=slot, at=at)
             reply = stored_reply(ticket.reply, request.endpoint, recorder.shown)
             return self.opened.priced(reply, self.task.prompt), ticket.replayed

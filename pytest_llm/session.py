@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from pytest_llm.adoption import is_adopted
+from pytest_llm.cassettes import explain_patch
 from pytest_llm.clients import Clients
 from pytest_llm.collection import (
     DRAW,
     Draw,
     Suite,
-    cassette_folder,
     draws,
-    has_cassettes,
     is_bare,
     read_cases,
     suite_of,
@@ -35,12 +35,12 @@ from pytest_llm.items import OPEN, OpenItem, properties_of
 from pytest_llm.judges import JudgesAtWork
 from pytest_llm.mistakes import our_error, user_line
 from pytest_llm.options import settings_of
+from pytest_llm.other_recorders import claim, is_marked
 from pytest_llm.prompts import Case, Prompt
 from pytest_llm.recordings import Recordings
 from pytest_llm.reports import failure_text, forecast_lines, visible
 from pytest_llm.results import CONFIRMATIONS, Outcome, result_line
 from pytest_llm.scope import COLLECTED, WORKER_OUTPUT, Collected
-from pytest_llm.settings import Settings
 from pytest_llm.wide_fixtures import WideFixtures
 from pytest_llm.wire import POOL, Wire
 
@@ -74,6 +74,8 @@ class Session:
     def parametrize(self, metafunc: pytest.Metafunc) -> None:
         """Make the items of a marked test function."""
         definition = metafunc.definition
+        if not is_marked(definition, metafunc.fixturenames):
+            return
         try:
             suite = suite_of(definition, metafunc.fixturenames, self.settings, self._read_cases)
         except LlmError as error:
@@ -128,17 +130,22 @@ class Session:
                     definition.function.__code__.co_firstlineno,
                 )
 
-    def adopt(self, marked: Sequence[pytest.Item]) -> set[pytest.Item]:
+    def adopt(self, marked: Sequence[pytest.Item], *, is_configured: bool) -> set[pytest.Item]:
         """Take the marked items over, unless the project says `llm` of tests without knowing this plugin.
+
+        `is_configured`: whether an option or an ini key of ours is given.
 
         Returns those that are none: confirming samples of a case that nobody suspects.
         """
-        functions = [item for item in marked if isinstance(item, pytest.Function)]
+        functions = [
+            item for item in marked if isinstance(item, pytest.Function) and is_marked(item, item.fixturenames)
+        ]
         self._adopted = len(functions)
         if not functions:  # doctests of a marked module, for one
             return set()
         bare = [item for item in functions if is_bare(item, item.fixturenames)]
-        if len(bare) == len(functions) and not self._is_adopted(functions):
+        is_used = is_configured or len(bare) < len(functions)
+        if not is_used and not is_adopted(self.config, self.settings, functions):
             warnings.warn_explicit(
                 "tests are marked llm, which pytest-llm-evals would record and replay; they run as if it were not "
                 "installed. To adopt it: pytest --llm-record. To silence this: -p no:pytest_llm_evals",
@@ -149,7 +156,7 @@ class Session:
             return set()
         unwanted: set[pytest.Item] = set()
         for item in functions:
-            _refuse_other_recorders(item)
+            claim(item, sends=self.settings.asks)
             callspec = getattr(item, "callspec", None)
             draw = callspec.params.get("_llm_sample") if callspec is not None else None
             item.stash[DRAW] = draw = draw or Draw(suite=self._suite(item))
@@ -174,13 +181,6 @@ class Session:
                 )
             self._suites[item.cls, item.function] = suite
         return self._suites[item.cls, item.function]
-
-    def _is_adopted(self, functions: Sequence[pytest.Function]) -> bool:
-        """By a recording option, an ini key, a cassette under the root, or a run before this one."""
-        root = self.settings.root
-        if self.settings != Settings(root=root) or self.settings.state.is_dir():
-            return True
-        return any(cassette_folder(item).is_dir() for item in functions) or has_cassettes(root)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Refuse a run that has to ask a declared prompt and has no key, before it starts."""
@@ -272,12 +272,21 @@ class Session:
             opened.judge()
             opened.failure = self._failure(opened)
             raise
+        self._refuse_replaced(opened)
         opened.ended = True
         opened.judge()
         opened.failure = self._failure(opened)
         if opened.failure:
             pytest.fail(opened.failure, pytrace=False)
         return result
+
+    def _refuse_replaced(self, opened: OpenItem) -> None:
+        """Raise CassetteMiss where the test, or a fixture of it, keeps requests from the HTTP libraries altogether."""
+        if (found := self._recordings.replaced_entry()) is not None:
+            told = explain_patch("nothing that this test sends can be recorded or replayed", found)
+            miss = CassetteMiss(told, kind="blocked")
+            opened.recorder.note(miss)
+            raise miss
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)  # around pytest's own treatment of xfail
     def pytest_runtest_makereport(
@@ -452,20 +461,6 @@ def _untraced(config: pytest.Config) -> Iterator[None]:
 def _has_swallowed(opened: OpenItem, report: pytest.TestReport) -> bool:
     """Whether the code under test swallowed a miss, or a mistake, that it was told; a skip would hide it too."""
     return bool(opened.recorder.problems) and (report.when == "call" or not report.passed)
-
-
-_OTHER_RECORDERS = ("vcr", "respx")
-
-
-def _refuse_other_recorders(item: pytest.Function) -> None:
-    """Raise pytest.UsageError for a test that another recorder of HTTP claims too: each would answer for the other."""
-    named = [name for name in _OTHER_RECORDERS if item.get_closest_marker(name) is not None]
-    named += [name for name in ("vcr", "respx_mock") if name in item.fixturenames]
-    if named:
-        raise pytest.UsageError(
-            f"{item.nodeid}\nthe test is marked llm, and {named[0]!r} records or answers its HTTP too\n"
-            f"  remove one  the marker llm, or {named[0]}"
-        )
 
 
 def _is_skipped(error: BaseException | None, report: pytest.TestReport) -> bool:

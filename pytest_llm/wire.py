@@ -87,6 +87,7 @@ class Wire:
     ) -> Reply:
         """A reply from the cassette without loading any SDK, or from the endpoint, and recorded."""
         canonical = recorder.declared(request)
+        refuse_mocks(recorder, request)
         if recorder.mode == "replay" or recorder.knows(canonical):
             at = self.clients.address(prompt)
             return stored_reply(recorder.take(canonical, role, at=at).reply, request.endpoint, recorder.shown)
@@ -228,6 +229,11 @@ def host_of(client: Any) -> str:
     return f"{url.scheme}://{url.netloc.decode()}"
 
 
+def refuse_mocks(recorder: Recorder, request: Request) -> None:
+    """Raise CassetteMiss where a mock would answer in the place of the endpoint: openai sends by httpx or httpx2."""
+    recorder.refuse_mocks("httpx", f"POST /{request.endpoint} of model {request.model!r}")
+
+
 @contextlib.contextmanager
 def _kept(recorder: Recorder, request: Request, role: CallRole, arm: str, turn: Turn, *, at: str) -> Iterator[Any]:
     """Record one try, and say what it tells of the host's pace."""
@@ -235,6 +241,7 @@ def _kept(recorder: Recorder, request: Request, role: CallRole, arm: str, turn: 
 
     from pytest_llm.calls.transport import is_refusal, retry_after
 
+    refuse_mocks(recorder, request)
     ticket: Ticket = recorder.take(recorder.declared(request), role, arm, at)
 
     def answer(http: Any) -> None:

@@ -13,6 +13,7 @@ from pytest_llm.cassettes.call import (
 )
 from pytest_llm.cassettes.document import content_of
 from pytest_llm.cassettes.entry import DrawGrades, Mark, StoredReply
+from pytest_llm.cassettes.foreign_patches import explain_patch
 from pytest_llm.cassettes.hosts import Hosts
 from pytest_llm.cassettes.identity import Comparison, RequestRecord, model_endpoint, model_record
 from pytest_llm.cassettes.recorder import CallRole, Desk, Exchange, Recorder, Ticket
@@ -45,6 +46,7 @@ __all__ = [
     "changed_request",
     "content_of",
     "drifted",
+    "explain_patch",
     "facts_of",
     "is_single_draw",
     "model_endpoint",

@@ -11,7 +11,9 @@ import functools
 import http.client
 import importlib
 import importlib.util
+import inspect
 import json
+import threading
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
@@ -29,12 +31,23 @@ from pytest_llm.calls.transport import RECORDED_LATENCY_HEADER
 from pytest_llm.cassettes.budget import COME_AGAIN_S, calling
 from pytest_llm.cassettes.compression import decompressed
 from pytest_llm.cassettes.document import content_of
-from pytest_llm.cassettes.identity import record_of
+from pytest_llm.cassettes.foreign_patches import (
+    ENTRIES,
+    GROUPS,
+    foreign_patch,
+    group_of,
+    is_untouched,
+    loaded,
+    replaced_entry,
+    snapshot,
+)
+from pytest_llm.cassettes.identity import model_endpoint, record_of
 from pytest_llm.cassettes.socket_guard import SocketGuard
 from pytest_llm.errors import CallFailed, NoRoomYet
 
 if TYPE_CHECKING:
     from pytest_llm.cassettes.entry import StoredReply
+    from pytest_llm.cassettes.foreign_patches import Patch, Place
     from pytest_llm.cassettes.identity import CanonicalRequest
     from pytest_llm.cassettes.recorder import Recorder, Ticket
     from pytest_llm.cassettes.router import Asker, Router
@@ -147,11 +160,46 @@ class Interception:
         self._router = router
         self._guard = SocketGuard(router) if guarded else None
         self._patches: contextlib.ExitStack | None = None
+        #: What stands where others could put a mock, and how many modules that comes from.
+        self._own: dict[Place, Any] = {}
+        self._loaded = 0
+        #: Whether nothing was replaced then.
+        self._is_clean = False
+        #: Held while the libraries are patched: threads that send ahead look whether anybody else has patched them.
+        self._patching = threading.RLock()
 
     def enter(self) -> bool:
         """Patch the HTTP libraries; False if they are."""
-        if self._patches is not None:
-            return False
+        with self._patching:
+            if self._patches is not None:
+                self._note_late_modules()
+                return False
+            self._patch()
+            self._note_late_modules()
+        return True
+
+    def _note_late_modules(self) -> None:
+        """Note what stands in modules that were loaded since."""
+        if (count := loaded()) != self._loaded:
+            self._own, self._loaded = snapshot() | self._own, count
+            self._is_clean = not any(foreign_patch(group, self._own) for group in GROUPS)
+
+    @property
+    def _is_untouched(self) -> bool:
+        """Whether nobody has replaced anything, for all that can be told at once."""
+        return self._is_clean and self._loaded == loaded() and is_untouched(self._own)
+
+    def foreign_patch(self, group: str) -> Patch | None:
+        """Return the mock or recorder that stands between requests and the network; None where there is none."""
+        with self._patching:
+            return None if self._is_untouched else foreign_patch(group, self._own)
+
+    def replaced_entry(self) -> Patch | None:
+        """Return what keeps requests from entering the HTTP libraries at all; None where nothing does."""
+        with self._patching:
+            return None if self._is_untouched else replaced_entry(self._own)
+
+    def _patch(self) -> None:
         self._patches = contextlib.ExitStack()
         https = http.client.HTTPSConnection
         self._patches.enter_context(mock.patch.object(https, "__init__", _with_frozen_names(https.__init__)))
@@ -166,6 +214,11 @@ class Interception:
             elif cls.__name__ == "AsyncHTTPTransport":
                 replaced = self._choosing(original, _waiting(_araw(getattr(cls, name))))
             self._patches.enter_context(mock.patch.object(cls, name, replaced))
+        for module, cls_name, name in ENTRIES:
+            if importlib.util.find_spec(module) is not None:
+                target = getattr(importlib.import_module(module), cls_name)
+                entered = self._checking(module, getattr(target, name))
+                self._patches.enter_context(mock.patch.object(target, name, entered))
         if importlib.util.find_spec("aiohttp") is not None:
             session = importlib.import_module("aiohttp").ClientSession
             # Where every request of it begins, and vcrpy patches too; tests of budgets on aiohttp notice if it goes.
@@ -173,17 +226,48 @@ class Interception:
             self._patches.enter_context(mock.patch.object(session, "_request", _waiting(asks)))
         if self._guard is not None:
             self._guard.enter()
-        return True
 
     def leave(self) -> bool:
         """Restore the HTTP libraries; False if they are as they were."""
         if self._patches is None:
             return False
-        if self._guard is not None:
-            self._guard.leave()
-        self._patches.close()
-        self._patches = None
+        with self._patching:
+            if self._guard is not None:
+                self._guard.leave()
+            self._patches.close()
+            self._patches = None
+            self._own, self._loaded, self._is_clean = {}, 0, False
         return True
+
+    def _checking(self, module: str, send: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the method by which requests enter a library, with a look at whether a mock waits for them."""
+        group = group_of(module)
+
+        def check(request: Any) -> None:
+            url = str(request.url)
+            # Where nothing is replaced, nobody looks whose the request is.
+            if self._router.records(url) and self.foreign_patch(group):
+                parts = urlsplit(url)
+                what = f"{request.method} {parts.path}"
+                if (asker := self._router.asker(what)) is not None:
+                    is_model = model_endpoint(parts.path) is not None
+                    asker.recorder.refuse_mocks(group, what, None if is_model else parts.hostname)
+
+        if inspect.iscoroutinefunction(send):
+
+            @functools.wraps(send)
+            async def asend(client: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
+                check(request)
+                return await send(client, request, *args, **kwargs)
+
+            return asend
+
+        @functools.wraps(send)
+        def sends(client: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
+            check(request)
+            return send(client, request, *args, **kwargs)
+
+        return sends
 
     def _choosing(self, original: Callable[..., Any], patched: Callable[..., Any]) -> Callable[..., Any]:
         """The method of vcrpy for what is recorded; for anything else httpx's own, which does not join streams."""

@@ -17,6 +17,7 @@ from pytest_llm.calls import Request
 from pytest_llm.cassettes import store
 from pytest_llm.cassettes.document import body_of, check_unedited
 from pytest_llm.cassettes.entry import DrawGrades, Entry, Mark, StoredReply
+from pytest_llm.cassettes.foreign_patches import explain_patch
 from pytest_llm.cassettes.identity import (
     DEFAULT,
     CanonicalRequest,
@@ -34,6 +35,7 @@ from pytest_llm.settings import Mode
 
 if TYPE_CHECKING:
     from pytest_llm.calls.fault import Fault
+    from pytest_llm.cassettes.foreign_patches import Patch
     from pytest_llm.cassettes.journal import Journal
 
 Source = Literal["replayed", "recorded", "asked"]
@@ -118,6 +120,8 @@ class Desk:
     date: Callable[[], float] = time.time
     #: Takes a request to an address from what may be spent. Raises CassetteMiss where it does not fit.
     reserve: Callable[[RequestRecord, str | None], Hold] | None = None
+    #: Finds the mock or other recorder that would answer a request sent by a group of libraries.
+    foreign_patch: Callable[[str], Patch | None] | None = None
 
 
 class Recorder:
@@ -208,6 +212,19 @@ class Recorder:
         except (CassetteMiss, LlmError) as problem:
             self.note(problem)
             raise
+
+    def refuse_mocks(self, group: str, what: str, host: str | None = None) -> None:
+        """Raise CassetteMiss where a mock or another recorder would answer a request, and note it.
+
+        Its reply is none of the model's, and a recording would win over a mock that the test has set up.
+        """
+        found = self._desk.foreign_patch(group) if self._desk.foreign_patch is not None else None
+        if found is None:
+            return
+        told = explain_patch(f"{what} was neither recorded nor replayed", found, host=host)
+        miss = CassetteMiss(told, kind="blocked")
+        self.note(miss)
+        raise miss
 
     def note(self, problem: CassetteMiss | LlmError) -> None:
         """Remember a problem that is about to be raised into the code under test."""

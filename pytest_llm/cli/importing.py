@@ -66,6 +66,8 @@ class Outcome:
     known: int = 0
     #: What could not be taken over, and why.
     left: list[str] = field(default_factory=list)
+    #: Whether its test is marked for another recorder still, and the file is used by that one.
+    stays: bool = False
 
 
 def import_cassettes(chosen: argparse.Namespace) -> int:
@@ -120,9 +122,11 @@ def _modules(files: Iterable[Path], target: str | None) -> list[Path]:
 
 def _item_of(file: Path, tests: CollectedTests, target: str | None) -> Any:
     """The test that a file belongs to, a pytest.Function, of several samples the first; None if there is none."""
-    for (_, sample), item in tests.items.items():
-        if sample != 1:
-            continue
+    return _named(file, (item for (_, sample), item in tests.items.items() if sample == 1), target)
+
+
+def _named(file: Path, items: Iterable[Any], target: str | None = None) -> Any:
+    for item in items:
         if target is not None and item.nodeid in (target, f"{shown(item.path)}::{target.partition('::')[2]}"):
             return item
         cls = f"{item.cls.__name__}." if item.cls is not None else ""
@@ -133,6 +137,11 @@ def _item_of(file: Path, tests: CollectedTests, target: str | None) -> Any:
     return None
 
 
+def _module_of(file: Path) -> str:
+    """Return the test file that a cassette has its folder's name from."""
+    return os.path.realpath(file.parent.parent.with_name(f"{file.parent.name}.py"))
+
+
 # -- one file -------------------------------------------------------------------------------------------------------
 
 
@@ -140,7 +149,10 @@ def _imported(file: Path, tests: CollectedTests, chosen: argparse.Namespace) -> 
     outcome = Outcome(file=file)
     item = _item_of(file, tests, chosen.target)
     if item is None or tests.recordings is None:
-        problem = tests.problems.get(os.path.realpath(file.parent.parent.with_name(f"{file.parent.name}.py")))
+        if _named(file, tests.others) is not None and chosen.target is None:
+            outcome.stays = True
+            return outcome
+        problem = tests.problems.get(_module_of(file))
         why = f"its tests cannot be collected: {problem}" if problem else "no test of this name is marked llm"
         outcome.left.append(why)
         return outcome
@@ -204,21 +216,36 @@ def _take(one: ForeignExchange, recorder: Recorder, outcome: Outcome, *, keep: b
 
 
 def _lines(outcomes: Sequence[Outcome], tests: CollectedTests, *, dry_run: bool) -> Iterator[str]:
+    blocked: dict[str, list[Outcome]] = {}
     for outcome in outcomes:
+        if not outcome.nodeid and (problem := tests.problems.get(_module_of(outcome.file))):
+            blocked.setdefault(problem, []).append(outcome)
+            continue
+        if outcome.stays:
+            continue
         yield visible(shown(outcome.file))
         if outcome.cassette is not None:
             yield visible(f"  → {shown(outcome.cassette)}   {_counts([outcome], dry_run=dry_run)}")
         yield from (f"  left out    {one_line(visible(why), 200)}" for why in outcome.left)
+    for problem, several in blocked.items():
+        modules = sorted({shown(Path(_module_of(one.file))) for one in several})
+        yield f"{visible(', '.join(modules))}: the tests cannot be collected"
+        yield f"  because     {one_line(visible(problem), 600)}"
+        yield f"  left out    {_files_counted(len(several))}, {visible(shown(several[0].file))} first"
     if not outcomes:
         yield "no cassettes of vcrpy, pytest-recording or cassetter were found\n  give        files or folders"
         return
-    yield f"\n{len(outcomes)} file{'' if len(outcomes) == 1 else 's'}: {_counts(outcomes, dry_run=dry_run)}"
+    yield f"\n{_files_counted(len(outcomes))}: {_counts(outcomes, dry_run=dry_run)}"
     if dry_run:
         yield "nothing was written; leave out --dry-run to take them over"
     elif any(outcome.imported for outcome in outcomes):
         yield "  then        pytest                 (a replay; what it says is stale has to be asked again)"
-    if any(not outcome.nodeid for outcome in outcomes) and not tests.problems:
+    if any(not outcome.nodeid and not outcome.stays for outcome in outcomes) and not tests.problems:
         yield "  mark        the tests with @pytest.mark.llm in the place of vcr, or name one: --as NODEID"
+
+
+def _files_counted(count: int) -> str:
+    return f"{count} file{'' if count == 1 else 's'}"
 
 
 def _counts(outcomes: Sequence[Outcome], *, dry_run: bool) -> str:
@@ -226,6 +253,8 @@ def _counts(outcomes: Sequence[Outcome], *, dry_run: bool) -> str:
     left = sum(len(one.left) for one in outcomes)
     parts = [f"{imported} exchange{'' if imported == 1 else 's'} {'would be ' if dry_run else ''}taken over"]
     parts += [f"{known} recorded already"] if known else []
+    stay = sum(one.stays for one in outcomes)
+    parts += [f"{_files_counted(stay)} left to tests that are marked vcr"] if stay else []
     parts += [f"{left} left out"] if left else []
     return ", ".join(parts)
 
@@ -242,6 +271,7 @@ def _json(outcomes: Iterable[Outcome], *, dry_run: bool) -> Mapping[str, JSON]:
                 "imported": one.imported,
                 "known": one.known,
                 "left": one.left,
+                "stays": one.stays,
             }
             for one in outcomes
         ],

@@ -253,7 +253,48 @@ def test_tests_that_cannot_be_collected_are_named(marked):
     marked.write("test_it.py", "import no_such_module\n")
     result = marked.command("cassettes", "import")
     assert result.ret == 1
-    result.stdout.fnmatch_lines(["  left out    its tests cannot be collected: ModuleNotFoundError: *no_such_module*"])
+    result.stdout.fnmatch_lines(
+        [
+            "test_it.py: the tests cannot be collected",
+            "  because     ModuleNotFoundError: *no_such_module*",
+            "  left out    1 file, cassettes/test_it/test_one.yaml first",
+        ]
+    )
+
+
+def test_why_tests_cannot_be_collected_is_said_once_and_in_full(marked):
+    for name in ("test_one", "test_errors", "test_unmarked"):
+        foreign(marked, name)
+    marked.write(
+        "test_it.py",
+        "import pytest\n@pytest.mark.llm\n@pytest.mark.vcr\ndef test_one(): assert 1\n"
+        "@pytest.mark.llm\ndef test_errors(): assert 1\n",
+    )
+    result = marked.command("cassettes", "import")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(
+        [
+            "test_it.py: the tests cannot be collected",
+            "  because     test_it.py::test_one the marks llm and vcr are at the same place, *remove one*",
+            "  left out    3 files, cassettes/test_it/test_*.yaml first",
+            "3 files: 0 exchanges taken over, 3 left out",
+        ]
+    )
+    assert result.stdout.str().count("at the same place") == 1
+
+
+def test_cassettes_of_tests_that_stay_with_the_other_recorder_are_no_problem(marked):
+    foreign(marked, "test_one")
+    foreign(marked, "test_other")
+    marked.write(
+        "test_it.py",
+        "import pytest\npytestmark = pytest.mark.vcr\n"
+        "@pytest.mark.llm\ndef test_one(): assert 1\ndef test_other(): assert 1\n",
+    )
+    result = marked.command("cassettes", "import")
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["2 files: 1 exchange taken over, 1 file left to tests that are marked vcr"])
+    result.stdout.no_fnmatch_line("*test_other*")
 
 
 SUITE = Path(__file__).parents[1] / "data" / "moved_suite"

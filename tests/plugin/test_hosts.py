@@ -203,23 +203,6 @@ def test_it(library, llm_calls):
     project.run().assert_outcomes(passed=2)
 
 
-@pytest.mark.parametrize(
-    ("test", "named"),
-    [
-        ("@pytest.mark.vcr\n@pytest.mark.llm\ndef test_it(llm_calls): assert 1", "'vcr'"),
-        (
-            "@pytest.fixture\ndef respx_mock(): pass\n@pytest.mark.llm\ndef test_it(llm_calls, respx_mock): assert 1",
-            "'respx_mock'",
-        ),
-    ],
-)
-def test_another_recorder_on_the_same_test_is_a_usage_error(project, test, named):
-    project.write("test_it.py", f"import pytest\n{test}\n")
-    result = project.run("-o", "markers=vcr")
-    assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["*test_it.py::test_it*", f"*marked llm, and {named}*"])
-
-
 def test_a_redirect_is_recorded_step_by_step(project):
     project.write(
         "test_it.py",
