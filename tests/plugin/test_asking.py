@@ -163,7 +163,10 @@ def test_a_budget_stops_before_the_call_and_says_what_was_not_asked(ask, limit, 
 
 def test_a_budget_that_cannot_be_held_stops_too(ask):
     def untold(body, number):
-        return {"model": "tiny", "choices": [{"message": {"role": "assistant", "content": greet(body, number)}}]}
+        return {
+            "model": "tiny",
+            "choices": [{"finish_reason": "stop", "message": {"role": "assistant", "content": greet(body, number)}}],
+        }
 
     ask.server.script = untold
     result = ask.record("--llm-budget", "1000tokens")

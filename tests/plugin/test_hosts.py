@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from model_server import completion
 
 ASK = """
 import json, pytest, urllib.request
@@ -16,7 +17,7 @@ def post(url, body):
 
 @pytest.fixture
 def port(project, serve):
-    server = serve(lambda body, number: {"n": number, "got": body})
+    server = serve(lambda body, number: {**completion("x"), "n": number, "got": body})
     project.server = server
     return server.url.removesuffix("/v1").rpartition(":")[2]
 
