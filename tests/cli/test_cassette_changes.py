@@ -14,7 +14,7 @@ from cassette_samples import asked, cassette, git, stored
 
 from pytest_llm.cassettes.document import read, write
 
-VERSION_1 = Path(__file__).parent.parent / "data/version_1/project"
+VERSION_1 = Path(__file__).parent.parent / "data/version_1_project"
 COMMAND = Path(sys.executable).with_name("pytest-llm")
 PLACE = "tests/cassettes/test_geo/test_capital/paris.yaml"
 

@@ -42,7 +42,7 @@ ONE, TWO, THREE = (f"cassettes/test_it/test_greets/{name}.yaml" for name in ("on
 
 @pytest.fixture
 def server(serve):
-    return serve(lambda body, n: {"data": []} if "input" in body else "hello")
+    return serve(lambda body, n: {"data": [{"index": 0, "embedding": [0.5]}]} if "input" in body else "hello")
 
 
 @pytest.fixture

@@ -164,7 +164,7 @@ def test_any_commit_can_be_compared_with(edited):
         (lambda text: text[: len(text) // 2], "the cassette is"),
         (lambda _: "", "does not begin with its version"),
         (lambda text: text.replace("content: France", "content: Frankreich"), "a recorded request was edited"),
-        (lambda text: text.replace("version: 1", "version: 7"), "version 7"),
+        (lambda text: text.replace("version: 2", "version: 7"), "version 7"),
     ],
     ids=["conflict", "conflict at the top", "cut", "empty", "edited", "newer"],
 )
@@ -203,7 +203,7 @@ def test_a_real_merge_conflict_is_listed_once(project):
     git(project.path, "merge", "other")
     text = review(project, code=1)
     assert text.count("▲") == 1
-    assert "france.yaml: there is a merge conflict in the cassette" in text
+    assert "france.yaml: the cassette holds a merge conflict" in text
     assert "{+Roma, Italy+}" in text, "what the merge brought"
 
 

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from scripted_replies import completion
 
-VERSION_1 = Path(__file__).parent.parent / "data/version_1/project"
+VERSION_1 = Path(__file__).parent.parent / "data/version_1_project"
 APP = """
 import httpx, pytest
 

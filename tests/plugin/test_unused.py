@@ -29,6 +29,8 @@ def test_a_run_without_marked_tests_loads_nothing(project):
         "no:hypothesispytest",
         "-p",
         "no:xdist",
+        "-p",
+        "no:respx",
         "-o",
         "addopts=",
         "-p",

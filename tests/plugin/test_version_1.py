@@ -66,6 +66,7 @@ def test_a_run_file_of_version_1_reports_as_it_did(old):
             "draws": None,
             "roles": [],
             "sources": [],
+            "older": 0,
         }
 
 

@@ -201,10 +201,13 @@ def _outcomes(told: str) -> dict[str, int]:
 
 def problems(home: Path, folder: Path, tried: Tried) -> Iterator[tuple[str, str]]:
     """What is not as it should be, by column."""
-    with ModelServer(lambda body, number: f"reply {number}").running() as server:
+    served = ModelServer(lambda body, number: f"reply {number}").running()
+    with served as server, tempfile.TemporaryDirectory() as made:
+        scratch = Path(made)
 
         def project(name: str) -> Project:
-            path = Path(tempfile.mkdtemp(prefix=f"{tried.package}-{name}-"))
+            path = scratch / name
+            path.mkdir()
             (path / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
             return Project(home, folder, path, server)
 
