@@ -40,14 +40,12 @@ def _replies(
 ) -> dict[_Place, StoredReply]:
     here, there, old = ({} if one is None else one.replies for one in (ours, theirs, before))
     out = {}
-    for place in dict.fromkeys([*here, *there]):
-        one, other, base = here.get(place), there.get(place), old.get(place)
-        if one is not None and other is not None:
-            out[place] = _one_of(one, other, base)
-        elif (only := one or other) is not None:
-            is_dropped = is_based and base is not None and base.body == only.body
-            if not is_dropped:
-                out[place] = only
+    for place, reply in {**there, **here}.items():
+        base = old.get(place)
+        if place in here and place in there:
+            out[place] = _one_of(here[place], there[place], base)
+        elif not (is_based and base is not None and base.body == reply.body):  # else the other branch has dropped it
+            out[place] = reply
     return out
 
 

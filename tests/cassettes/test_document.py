@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llm.cassettes.document import body_of, check_unedited, content_of, read, write
+from pytest_llm.cassettes.document import body_of, check_unedited, content_of, read, upgraded, write
 from pytest_llm.cassettes.entry import DrawGrades, Entry, Mark, StoredReply
 from pytest_llm.cassettes.identity import identity_of, record_of
 from pytest_llm.cassettes.plain_yaml import read_plain
@@ -76,6 +76,15 @@ def test_a_file_of_version_1_is_read_and_says_that_nothing_else_is_known():
     text = write([found]).replace("version: 2\n", "version: 1\nrules: 1\n").replace("rules: 2\n", "")
     (entry_of_1,) = read(text, "x.yaml").values()
     assert (entry_of_1.rules, entry_of_1.verdicts, entry_of_1.replies) == (1, 0, found.replies)
+
+
+def test_only_an_older_version_is_rewritten_and_only_if_it_is_whole():
+    text = write([entry({"a": 1}, reply())])
+    older = text.replace("version: 2\n", "version: 1\nrules: 1\n").replace("rules: 2\n", "")
+    assert upgraded(text, "x.yaml") is None
+    assert upgraded(older, "x.yaml") == text.replace("rules: 2", "rules: 1")
+    with pytest.raises(CassetteCorrupt, match="was edited"):
+        upgraded(older.replace("a: 1", "a: 2"), "x.yaml")
 
 
 def test_bodies_can_be_left_as_they_are_stored():

@@ -384,3 +384,13 @@ def test_replacing_the_system_message_leaves_the_user_message_as_it_is():
     one = prompt(user=None, messages=[Message("user", "x", name="ann")])
     assert one.replace(system="s").messages[-1] == Message("user", "x", name="ann")
     assert one.replace(user="y").messages == (Message("user", "y", name="ann"),)
+
+
+def test_a_deployment_is_part_of_the_version_and_of_the_request():
+    bare = Prompt(name="p", model="m", user="{{ q }}")
+    deployed = bare.replace(deployment="gpt-4o-eu")
+    assert deployed.version != bare.version
+    assert deployed.replace(deployment=None).version == bare.version
+    assert deployed.render(q="x").path == "/deployments/gpt-4o-eu"
+    with pytest.raises(PromptError, match="is not the name of a deployment"):
+        bare.replace(deployment=" ")
