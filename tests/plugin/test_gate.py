@@ -107,6 +107,8 @@ def test_suspects_are_confirmed_in_a_second_run_that_replays(suite, workers):
     found = suite.run("--llm-record", "--llm-confirm", *workers)
     assert suite.asked == asked + 10
     found.stdout.fnmatch_lines(["*broken      c07   5/5 → 0/10 fresh   p = .0003"])
+    text = (suite.path / "cassettes/test_colour/test_colour/c07.yaml").read_text()
+    assert text.count("  mark:\n    kind: confirmation\n") == 10  # they belong to no ordinary run
     found = suite.run(*workers)
     assert suite.asked == asked + 10
     found.assert_outcomes(passed=55, failed=1, xfailed=15)
