@@ -60,7 +60,8 @@ def claim(item: pytest.Function, *, sends: bool) -> None:
 
 def _others(node: Node, fixturenames: Collection[str]) -> Iterator[tuple[str, int]]:
     """Yield the marks of other recorders on a test, with the depth of the nearest."""
-    for name, fixture in _MARKS.items():
+    marked = {mark.name for mark in node.iter_markers()}
+    for name, fixture in _MARKS.items() if not marked.isdisjoint(_MARKS) else ():
         depth = _depth(node, name)
         if depth is not None and (fixture is None or fixture in fixturenames):
             yield name, depth

@@ -112,6 +112,8 @@ def _status_of(code: JSON) -> int | None:
 def _choices_fault(data: JSON, *, is_stream: bool = False) -> Fault | None:
     """Find what is wrong with a reply of chat completions, or of the older completions."""
     choices = data.get("choices") if isinstance(data, Mapping) else None
+    if not is_stream and type(choices) is list and len(choices) == 1 and _is_ordinary(choices[0]):
+        return None
     if not isinstance(choices, list) or not choices:
         return _no_reply(_CUT if is_stream else f"no choice in {_shown(data)}")
     found = [choice if isinstance(choice, Mapping) else {} for choice in choices]
@@ -123,6 +125,14 @@ def _choices_fault(data: JSON, *, is_stream: bool = False) -> Fault | None:
     if all(choice.get("finish_reason") in (None, "") for choice in found):
         return _no_reply(_CUT if is_stream else "no choice says why it ended (finish_reason)")
     return None if is_stream else next(filter(None, map(_choice_fault, found)), None)
+
+
+def _is_ordinary(choice: JSON) -> bool:
+    """Return at once whether a choice is what nearly all are: every replay looks at it."""
+    if type(choice) is not dict or choice.get("finish_reason") not in ("stop", "length", "tool_calls"):
+        return False
+    message = choice.get("message")
+    return type(message) is dict and isinstance(message.get("content"), str) and "error" not in choice
 
 
 def _choice_fault(choice: Mapping[str, JSON]) -> Fault | None:

@@ -163,23 +163,31 @@ def _reply_of(item: JSON, version: int, fetch: Fetch | None) -> StoredReply:
     body: dict[str, JSON] = {kind: item[kind] for kind in BODIES if kind in item}
     if len(body) > 1:
         raise ValueError(f"a response has {' and '.join(body)}")
-    body |= {key: item[key] for key in _STORED if key in item}
-    if version > 1 and not item.keys() <= _REPLY_KEYS:
-        raise ValueError(f"a response has the unknown key {min(item.keys() - _REPLY_KEYS)!r}")
+    for key in _STORED:
+        if key in item:
+            body[key] = item[key]
+    latency_ms = item.get("latency_ms")
+    facts = facts_in(item) if version > 1 else {}
+    known = 4 + len(body) + len(facts) + (latency_ms is not None)  # slot, number, status and headers
+    if version > 1 and len(item) > known and (unknown := item.keys() - _REPLY_KEYS):
+        raise ValueError(f"a response has the unknown key {min(unknown)!r}")
     reply = StoredReply(
         slot=item["slot"],
         number=item["number"],
         status=item["status"],
-        latency_ms=item.get("latency_ms"),
+        latency_ms=latency_ms,
         headers=item["headers"],
         body=body if fetch is None else put_back(body, fetch),
-        **(facts_in(item) if version > 1 else {}),
+        **facts,
     )
     _check_types(reply)
     _ = reply.order  # raises where the slot is not what it should be
-    if fetch is not None and reply.body.keys() & {"stream", "base64", "charset"}:
+    if fetch is not None and reply.body.keys() & _ENCODED:
         content_of(reply.body)  # raises where it is none of them
     return reply
+
+
+_ENCODED = frozenset({"stream", "base64", "charset"})
 
 
 def _check_types(reply: StoredReply) -> None:

@@ -63,8 +63,9 @@ class DrawGrades:
     @classmethod
     def of(cls, data: JSON) -> DrawGrades:
         """Return the grades in a file. Raises LookupError, TypeError or ValueError for anything else."""
-        _check_keys(data, {"suite", "instrument", "grades"}, "grades of a draw")
         suite, instrument, grades = data["suite"], data["instrument"], data["grades"]
+        if len(data) > 3:
+            _check_keys(data, {"suite", "instrument", "grades"}, "grades of a draw")
         if not isinstance(suite, str) or not isinstance(instrument, str):
             raise TypeError("suite and instrument of a draw are texts")
         if not all(map(_is_letter, grades.values())):
@@ -73,7 +74,7 @@ class DrawGrades:
 
 
 def _is_letter(value: JSON) -> bool:
-    if isinstance(value, str):
+    if type(value) is str:
         return value in ("P", "F", "U")
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 

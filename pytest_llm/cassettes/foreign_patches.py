@@ -90,7 +90,10 @@ def snapshot() -> dict[Place, Any]:
 
 def is_untouched(own: Mapping[Place, Any]) -> bool:
     """Return whether the same stands at every place as in a snapshot; a cheap look, for every request."""
-    return all(getattr(*place) is value for place, value in own.items())
+    for (target, name), value in own.items():  # noqa: SIM110 - `all` takes twice as long, for every request
+        if getattr(target, name) is not value:
+            return False
+    return True
 
 
 def foreign_patch(group: str, own: Mapping[Place, Any]) -> Patch | None:

@@ -172,7 +172,7 @@ def model_record(
     return {"method": "POST", "url": endpoint, **extras, "body": _plain(body)}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # frozen, it would take thrice as long to make, for every request
 class CanonicalRequest:
     """A request in canonical form, with its digests, which are computed once."""
 

@@ -85,13 +85,16 @@ def _list(lines: list[str], at: int, indent: int) -> tuple[JSON, int]:
 
 
 def _mapping(lines: list[str], at: int, indent: int) -> tuple[JSON, int]:
-    pad = " " * indent
+    pad, count = " " * indent, len(lines)
     found: dict[str, JSON] = {}
-    while at < len(lines) and lines[at].startswith(pad):
-        text = lines[at][indent:]
+    while at < count:
+        line = lines[at]
+        if not line.startswith(pad):
+            break
+        text = line[indent:] if indent else line
         entry = _short_entry(text) if len(text) <= LONGEST_SHORT else _entry(text)
         if entry is None:
-            if found and lines[at].startswith("- ", indent):  # the next item of the list around this mapping
+            if found and line.startswith("- ", indent):  # the next item of the list around this mapping
                 break
             raise _Unusual
         key, rest, scalar = entry

@@ -45,7 +45,7 @@ CallRole = Literal["subject", "judge", "retrieval", "fixture"]
 _RETRIEVAL = ("embeddings", "rerank")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # not frozen, for the same reason as CanonicalRequest
 class Exchange:
     """One request of an item with its response, and where that came from; "asked" was not kept."""
 
@@ -62,7 +62,7 @@ class Exchange:
     is_older: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(slots=True, kw_only=True, eq=False)  # not frozen, for the same reason as CanonicalRequest
 class Ticket:
     """A request that was looked up; `reply` is None where it has to be sent."""
 
@@ -189,6 +189,8 @@ class Recorder:
 
     def declared(self, request: Request) -> CanonicalRequest:
         """Return the canonical form of a declared prompt's request, which is computed once, prefetch included."""
+        if self.mode == "replay":  # it is looked up once
+            return self.canonical(model_record(request.endpoint, request.body, request.path, self.compared))
         key = repr(request)  # not its value, by which True is 1
         if (known := self._canonical.get(key)) is None:
             record = model_record(request.endpoint, request.body, request.path, self.compared)
@@ -244,35 +246,46 @@ class Recorder:
 
     def _looked_up(self, request: CanonicalRequest, role: CallRole, slot: str, at: str | None) -> Ticket:
         entries = {} if self.mode == "live" else self._entries()
-        entry = self._entry(request)
-        if not self._checked and (entry is None or entry.request != request.record):
+        if not self._checked and ((entry := self._entry(request)) is None or entry.request != request.record):
             check_unedited(entries.values(), self.shown)
             self._checked = True  # once: recording into a cassette of thousands would read all of it for each request
         if role == "subject" and str(request.record["url"]).partition("?")[0] in _RETRIEVAL:
             role = "retrieval"
         key = request.identity, slot
         with self._lock:
-            reply = self._next(request, slot)
-            if reply is not None:
-                self._answered[key] = max(reply.number, self._answered[key])
-                self.exchanges.append(self._replayed(request, reply, role, at))
+            found = self._next(request, slot)
+            if found is not None:
+                entry, reply = found
+                self._answered[key] = max(reply.number, self._answered.get(key, 0))
+                self.exchanges.append(
+                    Exchange(
+                        identity=entry.identity,
+                        request=request.record,
+                        reply=reply,
+                        source="replayed",
+                        role=role,
+                        at=at,
+                        is_older=entry.identity != request.identity,
+                    )
+                )
             elif given := self._given.get(key):
                 exchange = given.pop(0)
                 self._adopt(exchange)
                 return Ticket(canonical=request, slot=slot, role=role, reply=exchange.reply, started=None)
-        if reply is None and self.mode == "replay":
+        if found is None and self.mode == "replay":
             raise self._miss(request, slot)
+        stored = None if found is None else found[1]
         started = self._desk.clock()
         ticket = Ticket(
             canonical=request,
             slot=slot,
             role=role,
-            reply=reply,
+            reply=stored,
             started=started,
-            replayed=reply is not None,
+            replayed=stored is not None,
             at=at,
         )
-        if reply is None:
+        if stored is None:
             if self.mode in ("record", "rerecord"):
                 self._desk.journal().check()
             if self._desk.mode != "live":
@@ -282,21 +295,6 @@ class Recorder:
             with self._lock:
                 self._open.append(ticket)
         return ticket
-
-    def _replayed(self, request: CanonicalRequest, reply: StoredReply, role: CallRole, at: str | None) -> Exchange:
-        """Return the exchange of a recorded reply, under the identity that it is stored by."""
-        own = (self._found or {}).get(request.identity)
-        is_older = own is None or own.replies.get((reply.slot, reply.number)) is not reply
-        stored = request.older if is_older and request.older is not None else request.identity
-        return Exchange(
-            identity=stored,
-            request=request.record,
-            reply=reply,
-            source="replayed",
-            role=role,
-            at=at,
-            is_older=is_older,
-        )
 
     @property
     def is_complete(self) -> bool:
@@ -319,27 +317,28 @@ class Recorder:
         slot = self._slot(arm)
         return any(at == slot for entry in self._entries().values() for at, _ in entry.replies)
 
-    def _next(self, request: CanonicalRequest, slot: str) -> StoredReply | None:
-        """The recorded reply to the next request of an identity; None where it has to be sent."""
+    def _next(self, request: CanonicalRequest, slot: str) -> tuple[Entry, StoredReply] | None:
+        """The recorded reply to the next request of an identity, with its entry; None where it has to be sent."""
         if self.mode not in ("replay", "record"):
             return None
-        reply = self._recorded(request, slot, self._answered[request.identity, slot] + 1)
-        return None if self._recorded_fault(request, reply) is not None else reply
+        found = self._recorded(request, slot, self._answered.get((request.identity, slot), 0) + 1)
+        return None if found is None or self._recorded_fault(request, found[1]) is not None else found
 
-    def _recorded(self, request: CanonicalRequest, slot: str, number: int) -> StoredReply | None:
-        """The reply of a number. An error is stored once, and answers every further try too."""
+    def _recorded(self, request: CanonicalRequest, slot: str, number: int) -> tuple[Entry, StoredReply] | None:
+        """The reply of a number, with its entry. An error is stored once, and answers every further try too."""
         for entry in (self._own(request), self._older(request)):
-            if entry is not None:
-                found, last = entry.replies.get((slot, number)), entry.replies.get((slot, number - 1))
-                if found is None and last is not None and _is_error(entry.request, last):
-                    return last
-                if found is not None:
-                    return found
+            if entry is None:
+                continue
+            if (reply := entry.replies.get((slot, number))) is not None:
+                return entry, reply
+            last = entry.replies.get((slot, number - 1))
+            if last is not None and _is_error(entry.request, last):
+                return entry, last
         return None
 
-    def _recorded_fault(self, request: CanonicalRequest, reply: StoredReply | None) -> Fault | None:
+    def _recorded_fault(self, request: CanonicalRequest, reply: StoredReply) -> Fault | None:
         """Return what makes a recorded reply unfit to be replayed; None where the test tests errors."""
-        if reply is None or self._keeps_errors:
+        if self._keeps_errors:
             return None
         return reply_fault(request.record, reply.status, reply.headers, reply.body)
 
@@ -423,13 +422,14 @@ class Recorder:
                 feedback=self._desk.feedback if "/" in ticket.slot else None,
                 mark=self._mark,
             )
+            known = self._recorded(ticket.canonical, ticket.slot, number) if self.mode == "verify" else None
             exchange = Exchange(
                 identity=ticket.canonical.identity,
                 request=ticket.canonical.record,
                 reply=reply,
                 source="recorded" if is_stored else "asked",
                 role=ticket.role,
-                recorded=self._recorded(ticket.canonical, ticket.slot, number) if self.mode == "verify" else None,
+                recorded=None if known is None else known[1],
                 at=ticket.at,
             )
             self._add(exchange)
@@ -537,8 +537,8 @@ class Recorder:
         self.save(replacing=replacing)
 
     def _miss(self, request: CanonicalRequest, slot: str) -> CassetteMiss:
-        reply = self._recorded(request, slot, self._answered[request.identity, slot] + 1)
-        if (fault := self._recorded_fault(request, reply)) is not None:
+        found = self._recorded(request, slot, self._answered[request.identity, slot] + 1)
+        if found is not None and (fault := self._recorded_fault(request, found[1])) is not None:
             head = f"the recording holds an error, not a reply: {fault.what}"
             text = f"{head}\n  recording   {self.shown}\n  record again  pytest --llm-record"
             return CassetteMiss(text, kind="error", heading="with an error in the place of a recorded reply")
