@@ -60,6 +60,8 @@ PLAIN_SEGMENTS = frozenset(
     {"api", "openai", "inference", "compatibility", "compatible-mode", "paas", "serving-endpoints", "rest", "proxy"}
 )
 """Segments before a model endpoint that say whose API it is, and choose no model."""
+NAMING_SEGMENTS = frozenset({"deployments", "deployment", "engines", "endpoints", "models", "model"})
+"""Segments after which the next one is a name, whatever it looks like."""
 _VERSION_SEGMENT = re.compile(r"v\d+[a-z0-9]*\Z")
 
 
@@ -92,7 +94,12 @@ def significant_path(path: str, compared: Comparison = DEFAULT) -> str:
     >>> significant_path("/openai/deployments/gpt-4o-eu/"), significant_path("/api/v1")
     ('deployments/gpt-4o-eu', '')
     """
-    return "/".join(part for part in path.split("/") if part and not _is_plain(part.lower(), compared))
+    kept: list[str] = []
+    for part in filter(None, path.split("/")):
+        is_named = bool(kept) and kept[-1].lower() in NAMING_SEGMENTS  # a deployment may well be called v1
+        if is_named or not _is_plain(part.lower(), compared):
+            kept.append(part)
+    return "/".join(kept)
 
 
 def _is_plain(segment: str, compared: Comparison) -> bool:

@@ -72,6 +72,8 @@ PATHS = [
     ("/lora-a/v1/chat/completions", "/v1/chat/completions"),
     ("/models/org/a/v1/chat/completions", "/models/org/b/v1/chat/completions"),
     ("/openai/chat/completions", "/groq/chat/completions"),
+    ("/openai/deployments/v1/chat/completions", "/openai/deployments/v2/chat/completions"),
+    ("/openai/deployments/api/chat/completions", "/openai/deployments/openai/chat/completions"),
     ("/v1/threads/A/messages", "/v1/threads/B/messages"),
     (
         "/v1/projects/p/locations/l/endpoints/1/chat/completions",
