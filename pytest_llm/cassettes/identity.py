@@ -96,16 +96,12 @@ def significant_path(path: str, compared: Comparison = DEFAULT) -> str:
     """
     kept: list[str] = []
     for part in filter(None, path.split("/")):
-        is_named = bool(kept) and kept[-1].lower() in NAMING_SEGMENTS  # a deployment may well be called v1
-        if is_named or not _is_plain(part.lower(), compared):
+        segment = part.lower()
+        is_name = bool(kept) and kept[-1].lower() in NAMING_SEGMENTS  # a deployment may well be called v1
+        is_plain = not is_name and (segment in PLAIN_SEGMENTS or _VERSION_SEGMENT.match(segment) is not None)
+        if not is_plain and not any(fnmatch.fnmatchcase(segment, one.lower()) for one in compared.ignored_segments):
             kept.append(part)
     return "/".join(kept)
-
-
-def _is_plain(segment: str, compared: Comparison) -> bool:
-    if segment in PLAIN_SEGMENTS or _VERSION_SEGMENT.match(segment):
-        return True
-    return any(fnmatch.fnmatchcase(segment, pattern.lower()) for pattern in compared.ignored_segments)
 
 
 def record_of(
