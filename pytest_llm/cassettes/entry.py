@@ -83,7 +83,7 @@ UNKNOWN_DRAW = DrawGrades()
 """Stands for a draw that was replaced before its grades were written down."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # frozen, a file of thousands would take longer to open
 class StoredReply:
     """One reply as it is kept. `body` has one of the keys `BODIES`, or is empty; in memory nothing of it is aside."""
 
