@@ -71,7 +71,8 @@ class Ticket:
     slot: str
     role: CallRole
     reply: StoredReply | None
-    #: By the monotonic clock, in seconds; None where how long it takes is not known.
+    #: By the monotonic clock, in seconds; None where neither how long it takes nor when it was sent is known: of a reply
+    #: that another recorder has kept.
     started: float | None
     #: Whether the reply comes from the cassette.
     replayed: bool = False
@@ -417,7 +418,7 @@ class Recorder:
                 latency_ms=latency_ms,
                 headers={name: secrets.scrub(value) for name, value in kept.items()},
                 body=body,
-                recorded=self._now() if is_stored else None,
+                recorded=self._now() if is_stored and ticket.started is not None else None,
                 concurrency=concurrency,
                 feedback=self._desk.feedback if "/" in ticket.slot else None,
                 mark=self._mark,
