@@ -71,8 +71,8 @@ class Ticket:
     slot: str
     role: CallRole
     reply: StoredReply | None
-    #: By the monotonic clock, in seconds; None where neither how long it takes nor when it was sent is known: of a reply
-    #: that another recorder has kept.
+    #: By the monotonic clock, in seconds; None where neither how long it takes nor when it was sent is known: where
+    #: another recorder has kept the reply.
     started: float | None
     #: Whether the reply comes from the cassette.
     replayed: bool = False
