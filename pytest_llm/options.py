@@ -83,8 +83,10 @@ def untyped_mode(config: pytest.Config, modes: Sequence[str]) -> str | None:
         "the environment variable PYTEST_ADDOPTS": shlex.split(os.environ.get("PYTEST_ADDOPTS", "")),
     }
     elsewhere = "a conftest.py, a plugin or a file of arguments"
-    told = (f"{name}, from {next((one for one, said in origins.items() if name in said), elsewhere)}" for name in given)
-    return f"llm: {'; '.join(told)}: every run sends requests"
+    found = (
+        f"{name}, from {next((one for one, text in origins.items() if name in text), elsewhere)}" for name in given
+    )
+    return f"llm: {'; '.join(found)}: every run sends requests"
 
 
 def _concurrency(config: pytest.Config) -> int:

@@ -56,18 +56,18 @@ def fault_of_stream(endpoint: str, events: Iterable[JSON]) -> Fault | None:
 
     Of events that differ only in their texts, one is enough.
     """
-    told = [event for event in events if isinstance(event, Mapping)]
-    for event in told:
+    objects = [event for event in events if isinstance(event, Mapping)]
+    for event in objects:
         if _is_error(event.get("error")) or event.get("type") == "error":
             return _error(event.get("error") or event, event)
     match endpoint:
         case "chat/completions" | "completions":
-            return _choices_fault(whole_reply(told), is_stream=True)
+            return _choices_fault(whole_reply(objects), is_stream=True)
         case "messages":
-            whole = whole_reply(told)
+            whole = whole_reply(objects)
             return None if isinstance(whole, Mapping) and whole.get("stop_reason") else _no_reply(_CUT)
         case "responses":
-            return _response_stream_fault(told)
+            return _response_stream_fault(objects)
     return None
 
 
@@ -90,9 +90,9 @@ def _is_error(value: JSON) -> bool:
 
 
 def _error(error: JSON, around: Mapping[str, JSON]) -> Fault:
-    """Return the fault that an endpoint tells itself; `around` is the object that holds the error."""
-    told = error if isinstance(error, Mapping) else around
-    code, kind, message = told.get("code"), told.get("type"), told.get("message")
+    """Return the fault that an endpoint names itself; `around` is the object that holds the error."""
+    source = error if isinstance(error, Mapping) else around
+    code, kind, message = source.get("code"), source.get("type"), source.get("message")
     text = next((one for one in (message, error) if isinstance(one, str) and one), None) or _shown(error)
     status = _status_of(code)
     words = [

@@ -115,9 +115,9 @@ def _version(documents: list[JSON], path: str) -> int:
         raise _corrupt("the cassette does not begin with its version", path)
     version, rules = head["version"], head.get("rules")
     if version not in READ or isinstance(version, bool) or rules != (1 if version == 1 else None):
-        said = f", rules {rules}" if version == 1 or rules is not None else ""
+        suffix = f", rules {rules}" if version == 1 or rules is not None else ""
         raise _corrupt(
-            f"the cassette has version {version}{said}; this release reads {' and '.join(map(str, READ))}",
+            f"the cassette has version {version}{suffix}; this release reads {' and '.join(map(str, READ))}",
             path,
             {"install": "the release of pytest-llm-evals that wrote it"},
         )
@@ -151,7 +151,7 @@ def _request_of(document: JSON, version: int) -> Entry:
     if not isinstance(identity, str) or not isinstance(request, dict):
         raise TypeError("identity or request")
     if type(rules) is not int or not 1 <= rules <= RULES:
-        raise ValueError(f"rules {rules!r}, of which this release knows 1 to {RULES}")
+        raise ValueError(f"rules {rules!r}; this release knows 1 to {RULES}")
     if type(verdicts) is not int or verdicts < 0:
         raise ValueError(f"verdicts {verdicts!r} is not a count")
     if version > 1 and (unknown := document.keys() - _ENTRY_KEYS):

@@ -115,8 +115,8 @@ def explain_patch(what: str, found: Patch, *, host: str | None = None) -> str:
     fix = {"remove one": f"the mark llm, or {name}"}
     if host:
         fix["or pass by"] = f"ini llm_ignore_hosts = {host}      (its exchanges are not recorded)"
-    told = f"{what}: the test is marked llm, and {name} answers its HTTP too"
-    return explain(told, where=f"{place}, which has been replaced", fix=fix)
+    problem = f"{what}: the test is marked llm, and {name} answers its HTTP too"
+    return explain(problem, where=f"{place}, which has been replaced", fix=fix)
 
 
 def _places(named: Iterable[tuple[str, str, str]]) -> Iterator[tuple[Place, str]]:

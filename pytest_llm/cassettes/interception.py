@@ -186,7 +186,7 @@ class Interception:
 
     @property
     def _is_untouched(self) -> bool:
-        """Whether nobody has replaced anything, for all that can be told at once."""
+        """Whether nothing is replaced, as far as a quick look shows."""
         return self._is_clean and self._loaded == loaded() and is_untouched(self._own)
 
     def foreign_patch(self, group: str) -> Patch | None:

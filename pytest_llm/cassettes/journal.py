@@ -154,10 +154,10 @@ def _by_cassette(path: Path) -> dict[tuple[str, int], tuple[list[bytes], list[_E
         return {}
     for line in content.split(b"\n"):
         try:
-            told = json.loads(line)
-            fields = {**told["reply"], **facts_in(told["reply"])}
-            exchange = (told["identity"], told["request"], StoredReply(**fields))
-            lines, exchanges = found.setdefault((told["cassette"], told.get("rules", 1)), ([], []))
+            entry = json.loads(line)
+            fields = {**entry["reply"], **facts_in(entry["reply"])}
+            exchange = (entry["identity"], entry["request"], StoredReply(**fields))
+            lines, exchanges = found.setdefault((entry["cassette"], entry.get("rules", 1)), ([], []))
         except (ValueError, KeyError, TypeError):
             continue
         lines.append(line)

@@ -224,8 +224,8 @@ class Recorder:
         found = self._desk.foreign_patch(group) if self._desk.foreign_patch is not None else None
         if found is None:
             return
-        told = explain_patch(f"{what} was neither recorded nor replayed", found, host=host)
-        miss = CassetteMiss(told, kind="blocked")
+        text = explain_patch(f"{what} was neither recorded nor replayed", found, host=host)
+        miss = CassetteMiss(text, kind="blocked")
         self.note(miss)
         raise miss
 

@@ -276,9 +276,9 @@ def write_baseline(baseline: Baseline) -> str:
     for name, lines in groups.items():
         parts.append(_block(name, "{}", _rows(lines)))
     if (anchor := baseline.anchor) is not None:
-        told = f'  "note": {_dump(anchor.note)},\n  "subject": {_dump(anchor.subject)}'
+        head_lines = f'  "note": {_dump(anchor.note)},\n  "subject": {_dump(anchor.subject)}'
         cases = ",\n".join(f"   {row}" for row in _rows(anchor.lines))
-        parts.append(f' "anchor": {{\n{told},\n  "cases": {{\n{cases}\n  }}\n }}')
+        parts.append(f' "anchor": {{\n{head_lines},\n  "cases": {{\n{cases}\n  }}\n }}')
     return "{\n" + ",\n".join(parts) + "\n}\n"
 
 
@@ -411,7 +411,7 @@ def _score(value: JSON) -> Score:
 
 def _draws(value: JSON) -> int | None:
     if value is not None and _count(value) < 1:
-        raise ValueError(f"{value!r} is no count of draws: at least 1, or null")
+        raise ValueError(f"{value!r} is not a count of draws: at least 1, or null")
     return None if value is None else _count(value)
 
 

@@ -60,8 +60,8 @@ class Case:
             object.__setattr__(self, "id", id_of(self.inputs))
 
     def _unusable(self, key: str, kind: str, example: str) -> CaseError:
-        told = f"{key!r} is a reserved key of a case and is {kind}, not {getattr(self, key)!r:.80}"
-        return CaseError(told, where=self.where or None, fix={"write": example, **as_input(key)})
+        text = f"{key!r} is a reserved key of a case and is {kind}, not {getattr(self, key)!r:.80}"
+        return CaseError(text, where=self.where or None, fix={"write": example, **as_input(key)})
 
     def has_key(self, name: str) -> bool:
         """Return whether the case sets the reserved key *name*, one of NEW_KEYS."""
@@ -84,14 +84,14 @@ class Case:
         """One input by its name. Raises KeyError, which names the inputs that there are."""
         if name in self.inputs:
             return self.inputs[name]
-        told = f"case {self.id!r} has no input {name!r}; it has {', '.join(self.inputs) or 'none'}"
+        text = f"case {self.id!r} has no input {name!r}; it has {', '.join(self.inputs) or 'none'}"
         if self.has_key(name):
             # In double quotes alone: a KeyError is shown by its repr, which would escape the one kind of two.
             [(label, fix)] = as_input(name).items()
-            told = (
+            text = (
                 f'case "{self.id}" has no input "{name}": it is a reserved key; read llm_case.{name}, or {label}: {fix}'
             )
-        raise KeyError(told)
+        raise KeyError(text)
 
 
 def as_input(key: str) -> dict[str, str]:

@@ -166,7 +166,7 @@ ONE_REPLY = GOOD[GOOD.index("- slot") : GOOD.index("---", GOOD.index("- slot"))]
         (GOOD.replace("version: 2", "version: 9"), "version 9; this release reads 1 and 2"),
         (GOOD.replace("version: 2", "version: 1\nrules: 2"), "version 1, rules 2"),
         (GOOD.replace("version: 2", "version: true"), "version True"),
-        (GOOD.replace("rules: 2", "rules: 3", 1), "rules 3, of which this release knows 1 to 2"),
+        (GOOD.replace("rules: 2", "rules: 3", 1), "rules 3; this release knows 1 to 2"),
         (GOOD.replace("rules: 2\n", "", 1), "mangled"),
         (GOOD.replace("responses:", "verdicts: -1\nresponses:", 1), "verdicts -1 is not a count"),
         (GOOD.replace("responses:", "verdict: 1\nresponses:", 1), "unknown key 'verdict'"),

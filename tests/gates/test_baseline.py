@@ -263,7 +263,7 @@ def test_a_file_of_version_1_says_nothing_of_what_it_does_not_hold():
         (LATEST.replace("[0.5, null, 1.0]", "[0.5, null, true]", 1), "True is no score"),
         (LATEST.replace("[0.5, null, 1.0]", "0.5", 1), "0.5 is no list"),
         (LATEST.replace("[1, null, 3]", "[1, null]"), "one entry a sample"),
-        (LATEST.replace("[1, null, 3]", "[1, null, 0]"), "0 is no count of draws: at least 1, or null"),
+        (LATEST.replace("[1, null, 3]", "[1, null, 0]"), "0 is not a count of draws: at least 1, or null"),
         (LATEST.replace("[1, null, 3]", "[1, null, 2.5]"), "2.5 is no count"),
         (LATEST.replace('"group": "gull"', '"group": 3'), "3 is no text"),
         (LATEST.replace('"note": "first",\n  "subject"', '"subject"'), "the baseline is mangled: KeyError: 'note'"),
