@@ -104,7 +104,8 @@ def _reply_items(api: Api, attempt: Attempt) -> list[JSON]:
     if api == "responses":
         # Reasoning that nothing follows is refused: https://github.com/continuedev/continue/issues/8933
         items = response.raw["output"] if said or calls else ()
-        return [copy.deepcopy(one) for one in items if isinstance(one, Mapping)]
+        # An item that is neither a message nor of a type is none that an endpoint takes back.
+        return [copy.deepcopy(one) for one in items if isinstance(one, Mapping) and {"role", "type"} & one.keys()]
     if not calls:
         return [{"role": "assistant", "content": said}]
     told = [

@@ -226,6 +226,23 @@ SAID = {
 TOOL = {"name": "book", "parameters": {"type": "object", "required": ["qty"]}}
 
 
+def test_an_item_of_a_mangled_reply_is_not_sent_back():
+    call = {"type": "function_call", "call_id": "c1", "name": "book", "arguments": "{}"}
+    replies = iter([{"status": "completed", "output": [call, {}]}] * 4)
+    sent = []
+
+    def send(request, _slot):
+        sent.append(request.messages)
+        return Answer(data=next(replies), latency=0.1), False
+
+    prompt = PROMPT.replace(api="responses", tools=[{"type": "function", **TOOL}], tool_choice="required")
+    task = Task(prompt=prompt, inputs={"what": "cups"}, target=target_of(prompt), budget=Budget(attempts=3, stall=None))
+    drive(Run(task, errors(), is_overdue=lambda _: False), send)
+    assert len(sent) == 3
+    assert call in sent[1]
+    assert {} not in sent[1]
+
+
 @pytest.mark.parametrize("api", ["chat", "responses"])
 @settings(max_examples=150)
 @given(
