@@ -29,6 +29,7 @@ _TESTS = re.compile(r"(?:test_.*|.*_test|tests|conftest)\.py")
 _RECORDINGS = (".yaml", ".yml", ".json")
 _LONGEST_HEAD = 1000
 
+_KEY = re.compile(rb"^\s*llm_\w+\s*=", re.MULTILINE)
 _NAME = re.compile(rb"pytest[-_.]+llm[-_.]+evals", re.IGNORECASE)
 _USE = re.compile(rb"\bpytest_llm\b|\bmark\.llm(?:_retry)?\(\s*[^)\s]")
 _OURS = re.compile(rb"(?:\xef\xbb\xbf)?version: \d+\r?\n(?:rules: |---\r?\nidentity: )")
@@ -43,7 +44,7 @@ def is_adopted(config: pytest.Config, settings: Settings, marked: Sequence[pytes
 
     Options and ini keys are looked at by the caller. Files are looked through last, where nothing else shows it.
     """
-    if settings.state.is_dir():
+    if settings.state.is_dir() or _names_key(config.inipath):
         return True
     if any(getattr(config.hook, name).get_hookimpls() for name in _HOOKS):
         return True
@@ -52,6 +53,11 @@ def is_adopted(config: pytest.Config, settings: Settings, marked: Sequence[pytes
     beside = {item.path.parent for item in marked if not item.path.is_relative_to(settings.root)}
     above = (path for folder in _repository_above(settings.root) for path in _files_in(folder))
     return any(map(_shows_use, above)) or any(_holds_use(folder) for folder in (settings.root, *sorted(beside)))
+
+
+def _names_key(ini: Path | None) -> bool:
+    """Return whether a configuration file holds a key of this plugin, also one without a value."""
+    return ini is not None and ini.is_file() and _KEY.search(ini.read_bytes()) is not None
 
 
 def _repository_above(root: Path) -> list[Path]:

@@ -53,6 +53,7 @@ def test_a_project_without_any_trace_of_us_runs_as_if_we_were_not_installed(stra
         ("fixtures/replies.yml", "---\n" + VCRPY),
         ("fixtures/replies.json", VCRPY_JSON),
         ("llm_baselines/test_a/test_a.json", "{}"),
+        ("pytest.ini", "[pytest]\nllm_ignore_hosts =\n"),
         ("pyproject.toml", '[dependency-groups]\ntest = ["pytest-llm-evals>=0.1"]\n'),
         ("requirements/test.in", "pytest-llm-evals\n"),
         ("requirements-test.txt", "Pytest_LLM_Evals==0.1\n"),
