@@ -160,8 +160,9 @@ class Gating:
         """Return the grades of an item as the recordings of its replies keep them: letters, or scores."""
         scores = {one.name: one.score for one in result.grades if one.passed is None and one.score is not None}
         letters = {name: "U" if letter == "E" else letter for name, letter in letters_of(result).items()}
-        instrument = self._records[result.baseline].instrument
-        return DrawGrades(suite=result.suite, instrument=digest(dict(instrument)), grades={**letters, **scores})
+        record = self._records.get(result.baseline)
+        instrument = "" if record is None else digest(dict(record.instrument))
+        return DrawGrades(suite=result.suite, instrument=instrument, grades={**letters, **scores})
 
     def excuse(self, result: Result) -> str:
         """Why a failed item does not fail by itself; "" where it does."""
