@@ -181,6 +181,10 @@ ONE_REPLY = GOOD[GOOD.index("- slot") : GOOD.index("---", GOOD.index("- slot"))]
         (GOOD.replace("number: 1", "number: 1\n  accepted: [{suite: s, instrument: i}]", 1), "mangled"),
         (GOOD.replace("number: 1", "number: 1\n  earlier: [{suite: 1, instrument: i, grades: {}}]", 1), "are texts"),
         (
+            GOOD.replace("number: 1", "number: 1\n  earlier: [{suite: s, instrument: i, grades: {}, n: 1}]", 1),
+            "grades of a draw with the unknown key 'n'",
+        ),
+        (
             GOOD.replace("number: 1", "number: 1\n  earlier: [{suite: s, instrument: i, grades: {outcome: X}}]", 1),
             "a grade is P, F, U or a score",
         ),

@@ -303,6 +303,15 @@ def test_what_has_drifted_is_named():
     assert many.count("  drifted ") == 10
 
 
+@pytest.mark.parametrize(("number", "replies"), [(1, "1 reply that was"), (2, "2 replies that were")])
+def test_recordings_that_do_not_say_all_that_is_compared_now_are_counted(number, replies):
+    assert told(item("a", older=number)).endswith(
+        f"replayed for requests that name a path or a header: {replies} recorded before these were compared\n"
+        "  check       that they came from there, or record again: pytest --llm-rerecord"
+    )
+    assert "recorded before" not in told(item("a"))
+
+
 @pytest.mark.parametrize(("number", "said"), [(1, "1 request was"), (2, "2 requests were")])
 def test_errors_that_no_recording_holds_are_told(number, said):
     assert f"{said} answered by an error, or not at all, and will be missing in replay" in told(
