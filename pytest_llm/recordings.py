@@ -25,6 +25,7 @@ from pytest_llm.cassettes import (
     Router,
     Secrets,
     Shelf,
+    is_secret_variable,
 )
 from pytest_llm.collection import Draw, cassette_folder, cassette_name, fixture_cassette, judge_cassette
 from pytest_llm.correction.attempt import WORDS
@@ -111,7 +112,8 @@ class Recordings:
         """Those of now, and those that were set before: an application may load its keys in the middle of a test."""
         if self._settings.asks or self._known_secrets is None:
             # Copies: another thread may change either meanwhile, and what is asked ahead is not to fail of that.
-            self._seen.update({name: value for name in list(os.environ) if (value := os.environ.get(name)) is not None})
+            names = filter(is_secret_variable, list(os.environ))
+            self._seen.update({name: value for name in names if (value := os.environ.get(name)) is not None})
             self._known_secrets = Secrets.of(self._seen.copy())
         return self._known_secrets
 

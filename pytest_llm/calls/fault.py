@@ -45,7 +45,7 @@ def fault_of(endpoint: str, data: JSON) -> Fault | None:
     >>> fault_of("chat/completions", {"error": {"message": "upstream failed", "code": 502}}).what
     "an error: 'upstream failed' (code 502)"
     """
-    if isinstance(data, Mapping) and _is_error(data.get("error")):
+    if isinstance(data, dict) and _is_error(data.get("error")):
         return _error(data["error"], data)
     find = _FINDERS.get(endpoint)
     return None if find is None else find(data)
@@ -56,7 +56,7 @@ def fault_of_stream(endpoint: str, events: Iterable[JSON]) -> Fault | None:
 
     Of events that differ only in their texts, one is enough.
     """
-    objects = [event for event in events if isinstance(event, Mapping)]
+    objects = [event for event in events if isinstance(event, dict)]
     for event in objects:
         if _is_error(event.get("error")) or event.get("type") == "error":
             return _error(event.get("error") or event, event)
@@ -65,7 +65,7 @@ def fault_of_stream(endpoint: str, events: Iterable[JSON]) -> Fault | None:
             return _choices_fault(whole_reply(objects), is_stream=True)
         case "messages":
             whole = whole_reply(objects)
-            return None if isinstance(whole, Mapping) and whole.get("stop_reason") else _no_reply(_CUT)
+            return None if isinstance(whole, dict) and whole.get("stop_reason") else _no_reply(_CUT)
         case "responses":
             return _response_stream_fault(objects)
     return None
@@ -91,7 +91,7 @@ def _is_error(value: JSON) -> bool:
 
 def _error(error: JSON, around: Mapping[str, JSON]) -> Fault:
     """Return the fault that an endpoint names itself; `around` is the object that holds the error."""
-    source = error if isinstance(error, Mapping) else around
+    source = error if isinstance(error, dict) else around
     code, kind, message = source.get("code"), source.get("type"), source.get("message")
     text = next((one for one in (message, error) if isinstance(one, str) and one), None) or _shown(error)
     status = _status_of(code)
@@ -111,12 +111,12 @@ def _status_of(code: JSON) -> int | None:
 
 def _choices_fault(data: JSON, *, is_stream: bool = False) -> Fault | None:
     """Find what is wrong with a reply of chat completions, or of the older completions."""
-    choices = data.get("choices") if isinstance(data, Mapping) else None
+    choices = data.get("choices") if isinstance(data, dict) else None
     if not is_stream and type(choices) is list and len(choices) == 1 and _is_ordinary(choices[0]):
         return None
     if not isinstance(choices, list) or not choices:
         return _no_reply(_CUT if is_stream else f"no choice in {_shown(data)}")
-    found = [choice if isinstance(choice, Mapping) else {} for choice in choices]
+    found = [choice if isinstance(choice, dict) else {} for choice in choices]
     for choice in found:
         if _is_error(choice.get("error")):  # OpenRouter, where a provider breaks off
             return _error(choice["error"], choice)
@@ -137,7 +137,7 @@ def _is_ordinary(choice: JSON) -> bool:
 
 def _choice_fault(choice: Mapping[str, JSON]) -> Fault | None:
     message = choice.get("message")
-    if not isinstance(message, Mapping):
+    if not isinstance(message, dict):
         is_reply = choice.get("finish_reason") != "stop" or isinstance(choice.get("text"), str)
         return None if is_reply else _no_reply("a choice without a message")
     content = message.get("content")
@@ -146,7 +146,7 @@ def _choice_fault(choice: Mapping[str, JSON]) -> Fault | None:
 
 def _response_fault(data: JSON) -> Fault | None:
     """Find what is wrong with a reply of the Responses API."""
-    if not isinstance(data, Mapping):
+    if not isinstance(data, dict):
         return _no_reply(_shown(data))
     if data.get("status") == "failed":
         return Fault(what="a response that failed, without the reason why")
@@ -158,7 +158,7 @@ def _response_fault(data: JSON) -> Fault | None:
 def _response_stream_fault(events: Sequence[Mapping[str, JSON]]) -> Fault | None:
     for event in events:
         response = event.get("response")
-        if isinstance(response, Mapping) and (fault := fault_of("responses", response)) is not None:
+        if isinstance(response, dict) and (fault := fault_of("responses", response)) is not None:
             return fault
     kinds = [event.get("type") for event in events]
     if "response.failed" in kinds:
@@ -171,22 +171,22 @@ def _vectors_fault(data: JSON) -> Fault | None:
 
     Those of OpenAI stand in `data`, that of Ollama in `embedding`; llama.cpp answers with a list.
     """
-    found = data.get("data", [data]) if isinstance(data, Mapping) else data
+    found = data.get("data", [data]) if isinstance(data, dict) else data
     is_reply = isinstance(found, list) and bool(found) and all(map(_has_vector, found))
     return None if is_reply else _no_reply(f"no vector in {_shown(data)}")
 
 
 def _has_vector(item: JSON) -> bool:
     """Return whether an item holds numbers, their base64, or several forms of these."""
-    if isinstance(item, Mapping):
+    if isinstance(item, dict):
         vector = item.get("embedding") or item.get("embeddings")
-        return isinstance(vector, str | Mapping) or _has_vector(vector)
+        return isinstance(vector, str | dict) or _has_vector(vector)
     return isinstance(item, list) and bool(item) and isinstance(item[0], int | float | list)
 
 
 def _message_fault(data: JSON) -> Fault | None:
     """Find what is wrong with a reply of Anthropic's messages."""
-    if not isinstance(data, Mapping):
+    if not isinstance(data, dict):
         return _no_reply(_shown(data))
     if data.get("type") == "error":
         return _error(data, data)

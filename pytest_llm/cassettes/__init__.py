@@ -18,7 +18,7 @@ from pytest_llm.cassettes.hosts import Hosts
 from pytest_llm.cassettes.identity import Comparison, RequestRecord, model_endpoint, model_record
 from pytest_llm.cassettes.recorder import CallRole, Desk, Exchange, Recorder, Ticket
 from pytest_llm.cassettes.router import Router, asking, unrecorded
-from pytest_llm.cassettes.secrets import Secrets
+from pytest_llm.cassettes.secrets import Secrets, is_secret_variable
 from pytest_llm.cassettes.store import Shelf
 from pytest_llm.cassettes.stored import changed_request, stored_exchanges
 
@@ -48,6 +48,7 @@ __all__ = [
     "drifted",
     "explain_patch",
     "facts_of",
+    "is_secret_variable",
     "is_single_draw",
     "model_endpoint",
     "model_record",

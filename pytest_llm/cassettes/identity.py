@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import base64
 import fnmatch
+import functools
 import hashlib
 import json
 import re
@@ -78,6 +79,7 @@ class Comparison:
 DEFAULT = Comparison()
 
 
+@functools.lru_cache(maxsize=256)  # every request, and the check of every reply, comes with one of a few paths
 def model_endpoint(path: str) -> str | None:
     """Return the end of a path that makes it a model endpoint's; None for any other path.
 
@@ -262,13 +264,15 @@ def identity_of(record: RequestRecord) -> str:
     True
     """
     text = canonical(record)
-    if (".0" in text or "e+" in text) and _INTEGRAL_FLOAT.search(text):
+    if _ENDS_IN_ZERO.search(text) or ("+" in text and _HAS_EXPONENT.search(text)):
         text = canonical(_with_plain_numbers(record))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-# What an integral float looks like in JSON; also found inside texts, where it costs time and changes nothing.
-_INTEGRAL_FLOAT = re.compile(r"\d\.0|\de\+")
+# What an integral float looks like in JSON; also found inside texts, where it costs time and changes nothing. They begin
+# with literal characters, which `re` finds several times as fast as a digit.
+_ENDS_IN_ZERO = re.compile(r"\.0(?<=\d\.0)")
+_HAS_EXPONENT = re.compile(r"e\+(?<=\de\+)")
 
 
 def canonical(value: JSON) -> str:

@@ -327,8 +327,8 @@ class Recorder:
 
     def _recorded(self, request: CanonicalRequest, slot: str, number: int) -> tuple[Entry, StoredReply] | None:
         """The reply of a number, with its entry. An error is stored once, and answers every further try too."""
-        for entry in (self._own(request), self._older(request)):
-            if entry is None:
+        for find in (self._own, self._older):
+            if (entry := find(request)) is None:
                 continue
             if (reply := entry.replies.get((slot, number))) is not None:
                 return entry, reply

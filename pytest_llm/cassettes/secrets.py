@@ -32,7 +32,7 @@ KEPT_HEADERS = frozenset({"content-type", "location", *_CACHE_HEADERS})
 
 SHORTEST_VALUE = 12
 
-_VARIABLE = re.compile(r"(?:KEY|TOKEN|SECRET)\Z", re.IGNORECASE)
+_VARIABLE_ENDS = ("KEY", "TOKEN", "SECRET")
 # A value such as "development-key" or "pytest-llm-replay" is words, and would match in ordinary text.
 # Letters in both cases are words only where capitals begin them: a random value may happen to have no digit.
 _WORDS = re.compile(r"(?:[a-z]+(?:[-_. ][a-z]+)*|[A-Z]?[a-z]+(?:[A-Z][a-z]+)*|[A-Z]+)\Z")
@@ -43,6 +43,15 @@ _SHAPES: Mapping[str, str] = {
     "openai-project": r"proj_(?=[A-Za-z0-9]*\d)[A-Za-z0-9]{20,}",
 }
 _BEGINNINGS = (*KEY_BEGINNINGS, "org-", "proj_")
+
+
+def is_secret_variable(name: str) -> bool:
+    """Return whether an environment variable of this name holds a secret.
+
+    >>> is_secret_variable("OPENAI_API_KEY"), is_secret_variable("HOME")
+    (True, False)
+    """
+    return name.upper().endswith(_VARIABLE_ENDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +73,7 @@ class Secrets:
         values = {
             name: value
             for name, value in environment.items()
-            if _VARIABLE.search(name) and len(value) >= SHORTEST_VALUE and not _WORDS.match(value)
+            if is_secret_variable(name) and len(value) >= SHORTEST_VALUE and not _WORDS.match(value)
         }
         return _compiled(tuple(sorted(values.items(), key=lambda item: (-len(item[1]), item[0]))))
 

@@ -110,6 +110,11 @@ def drop(path: Path, is_unused: Callable[[Place], bool], state: Path) -> None:
 
 
 def _drop(path: Path, is_unused: Callable[[Place, StoredReply], bool], state: Path) -> None:
+    def has_unused(entries: Mapping[str, Entry]) -> bool:
+        return any(
+            is_unused((identity, *at), reply) for identity, entry in entries.items() for at, reply in entry.replies.items()
+        )
+
     def change(entries: Mapping[str, Entry]) -> dict[str, Entry]:
         after = {}
         for identity, entry in entries.items():
@@ -118,7 +123,8 @@ def _drop(path: Path, is_unused: Callable[[Place, StoredReply], bool], state: Pa
                 after[identity] = replace_fields(entry, replies=kept)
         return after
 
-    rewrite(path, change, state)
+    if has_unused(load(path) or {}):  # nearly never: without it, no lock is taken
+        rewrite(path, change, state)
 
 
 def upgrade(path: Path, state: Path, *, is_written: bool = True) -> bool:
@@ -161,7 +167,10 @@ def remove(path: Path, state: Path) -> None:
 
 def files_beside(path: Path) -> list[Path]:
     """The files of a cassette, whether it still needs them or not."""
-    return sorted((path.parent / FOLDER).glob(f"{glob.escape(path.stem)}.{'?' * 16}.*"))
+    folder = path.parent / FOLDER
+    if not folder.is_dir():  # as beside most cassettes; a glob would cost a tenth of a millisecond for each recording
+        return []
+    return sorted(folder.glob(f"{glob.escape(path.stem)}.{'?' * 16}.*"))
 
 
 def _locked(path: Path, state: Path) -> AbstractContextManager[object]:
