@@ -127,6 +127,9 @@ class ModelServer:
 class _Server(ThreadingHTTPServer):
     request_queue_size = 128  # fifty may connect at once
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing: a client that is killed breaks its connections off."""
+
 
 def _content(handler: BaseHTTPRequestHandler) -> bytes:
     """A request's body, of a length that is told or in chunks, as some clients send files."""

@@ -65,7 +65,7 @@ def fault_of_stream(endpoint: str, events: Iterable[JSON]) -> Fault | None:
             return _choices_fault(whole_reply(objects), is_stream=True)
         case "messages":
             whole = whole_reply(objects)
-            return None if isinstance(whole, dict) and whole.get("stop_reason") else _no_reply(_CUT)
+            return None if isinstance(whole, dict) and _is_word(whole.get("stop_reason")) else _no_reply(_CUT)
         case "responses":
             return _response_stream_fault(objects)
     return None
@@ -122,9 +122,14 @@ def _choices_fault(data: JSON, *, is_stream: bool = False) -> Fault | None:
             return _error(choice["error"], choice)
         if choice.get("finish_reason") == "error":
             return Fault(what="a choice that ended in an error")
-    if all(choice.get("finish_reason") in (None, "") for choice in found):
+    if not any(_is_word(choice.get("finish_reason")) for choice in found):
         return _no_reply(_CUT if is_stream else "no choice says why it ended (finish_reason)")
     return None if is_stream else next(filter(None, map(_choice_fault, found)), None)
+
+
+def _is_word(value: JSON) -> bool:
+    """Return whether a value is a text, and not empty."""
+    return isinstance(value, str) and value != ""
 
 
 def _is_ordinary(choice: JSON) -> bool:
@@ -190,7 +195,7 @@ def _message_fault(data: JSON) -> Fault | None:
         return _no_reply(_shown(data))
     if data.get("type") == "error":
         return _error(data, data)
-    if data.get("type") == "message" and not data.get("stop_reason"):
+    if data.get("type") == "message" and not _is_word(data.get("stop_reason")):
         return _no_reply("a message that does not say why it ended (stop_reason)")
     return None
 

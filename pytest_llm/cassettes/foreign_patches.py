@@ -44,6 +44,7 @@ _HTTPX = (
     ("AsyncHTTPTransport", "handle_async_request"),
 )
 _HTTPCORE = (("ConnectionPool", "handle_request"), ("AsyncConnectionPool", "handle_async_request"))
+_URLLIB3 = ("urllib3.connectionpool", "HTTPConnectionPool", "urlopen")
 _OPENAI = tuple(("openai", cls, method) for cls in ("OpenAI", "AsyncOpenAI") for method in ("post", "request"))
 
 ENTRIES = (
@@ -63,7 +64,7 @@ GROUPS: Mapping[str, tuple[tuple[str, str, str], ...]] = {
         ("requests", "Session", "send"),
         ("requests", "Session", "get_adapter"),
         ("requests.adapters", "HTTPAdapter", "send"),
-        ("urllib3.connectionpool", "HTTPConnectionPool", "urlopen"),
+        _URLLIB3,
         ("urllib3.connectionpool", "HTTPConnectionPool", "ConnectionCls"),
         ("urllib3.connectionpool", "HTTPSConnectionPool", "ConnectionCls"),
     ),
@@ -106,7 +107,7 @@ def foreign_patch(group: str, own: Mapping[Place, Any]) -> Patch | None:
 
 def replaced_entry(own: Mapping[Place, Any]) -> Patch | None:
     """Return what has replaced a method by which requests enter an HTTP library or the SDK; None where nothing has."""
-    return next(_replacements((*ENTRIES, *_OPENAI), own), None)
+    return next(_replacements((*ENTRIES, *_OPENAI, _URLLIB3), own), None)
 
 
 def explain_patch(what: str, found: Patch, *, host: str | None = None) -> str:

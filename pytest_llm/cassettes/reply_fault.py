@@ -45,7 +45,8 @@ def reply_fault(
 
 def _content_fault(endpoint: str, headers: Mapping[str, str], body: Mapping[str, JSON]) -> Fault | None:
     """Judge a body that is stored as text, or as base64."""
-    text = content_of(body).decode(errors="replace")
+    content = content_of(body)
+    text = content.decode(json.detect_encoding(content), errors="replace")  # clients read JSON in UTF-16, too
     if "event-stream" in headers.get("content-type", "") or text.lstrip().startswith(_STREAM_STARTS):
         return fault_of_stream(endpoint, streams.events_in(text))
     try:

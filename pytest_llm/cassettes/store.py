@@ -110,10 +110,8 @@ def drop(path: Path, is_unused: Callable[[Place], bool], state: Path) -> None:
 
 
 def _drop(path: Path, is_unused: Callable[[Place, StoredReply], bool], state: Path) -> None:
-    def has_unused(entries: Mapping[str, Entry]) -> bool:
-        return any(
-            is_unused((identity, *at), reply) for identity, entry in entries.items() for at, reply in entry.replies.items()
-        )
+    def is_whole(identity: str, entry: Entry) -> bool:
+        return not any(is_unused((identity, *at), reply) for at, reply in entry.replies.items())
 
     def change(entries: Mapping[str, Entry]) -> dict[str, Entry]:
         after = {}
@@ -123,7 +121,7 @@ def _drop(path: Path, is_unused: Callable[[Place, StoredReply], bool], state: Pa
                 after[identity] = replace_fields(entry, replies=kept)
         return after
 
-    if has_unused(load(path) or {}):  # nearly never: without it, no lock is taken
+    if not all(is_whole(*item) for item in (load(path) or {}).items()):  # looked at first: most need no lock
         rewrite(path, change, state)
 
 

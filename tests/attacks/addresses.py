@@ -67,14 +67,14 @@ def test_declared(n):
 """
 
 
-def attack(scratch: Path, chance: random.Random, size: int) -> list[Tally]:
-    """Try the pairs of the same endpoint, and so many of different ones."""
-    different = list(_different())
-    chance.shuffle(different)
-    return [
-        _tried(scratch / "different", "pairs of addresses that may choose different models, by code and declared", different[:size], is_same=False),
-        _tried(scratch / "same", "pairs of addresses of one endpoint, by code and declared", list(SAME), is_same=True),
-    ]  # fmt: skip
+def attack(scratch: Path, chance: random.Random, size: int, *, is_first: bool) -> list[Tally]:
+    """Try the pairs of the same endpoint, the first time, and so many of different ones."""
+    what = "pairs of addresses that may choose different models, by code and declared"
+    tallies = [_tried(scratch / "different", what, chance.sample(list(_different()), size), is_same=False)]
+    if is_first:
+        what = "pairs of addresses of one endpoint, by code and declared"
+        tallies.append(_tried(scratch / "same", what, list(SAME), is_same=True))
+    return tallies
 
 
 def _different() -> Iterator[tuple[str, str]]:

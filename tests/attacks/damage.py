@@ -83,7 +83,7 @@ READERS: Mapping[str, Callable[[str], Any]] = {
 }
 
 
-def attack(scratch: Path, chance: random.Random, size: int) -> list[Tally]:
+def attack(scratch: Path, chance: random.Random, size: int, *, is_first: bool) -> list[Tally]:
     """Read so many edits of each kind of file."""
     with ModelServer(lambda _body, number: f"reply {number}").running() as server:
         project = Project(scratch / "files", server.url)

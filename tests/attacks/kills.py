@@ -41,17 +41,19 @@ class Endpoint:
         self._lock = threading.Lock()
 
     def __call__(self, body: dict[str, Any], number: int) -> Any:
-        time.sleep(0.02)
+        time.sleep(0.15)
         case = body["messages"][-1]["content"].split()[1]
         with self._lock:
             if self._chance.random() < self.errors:
-                return self._chance.choice([{"error": {"message": "out", "code": 502}}, (500, {}), None, {"choices": []}])
+                return self._chance.choice(
+                    [{"error": {"message": "out", "code": 502}}, (500, {}), None, {"choices": []}]
+                )
             text = f"<{case}> reply {number}"
             self.sent.add(text)
         return text
 
 
-def attack(scratch: Path, chance: random.Random, size: int) -> list[Tally]:
+def attack(scratch: Path, chance: random.Random, size: int, *, is_first: bool) -> list[Tally]:
     """Break off so many runs; each is gone on with."""
     tallies = {
         "kill": Tally(f"runs that record {CASES} replies again, killed at a random moment, with and without xdist"),
@@ -91,7 +93,7 @@ def _broken_off(
         endpoint.errors = 0.0
         return run.crash or ("green though there were errors" if run.status == 0 else None)
     process = project.start("--llm-rerecord", *workers)
-    time.sleep(chance.uniform(0.5, 3.0))
+    time.sleep(chance.uniform(0.5, 2.5))
     how = signal.SIGKILL if kind == "kill" else chance.choice((signal.SIGINT, signal.SIGTERM))
     if how is signal.SIGINT:
         os.kill(process.pid, how)

@@ -22,7 +22,13 @@ def test_talks():
     with urllib.request.urlopen(request) as reply:
         assert json.load(reply)["choices"]
 """
-SPELLINGS = ("pytest-llm-evals", "pytest_llm_evals", "Pytest.LLM.Evals", "PYTEST-LLM-EVALS[graders]>=0.1", "pytest--llm--evals")
+SPELLINGS = (
+    "pytest-llm-evals",
+    "pytest_llm_evals",
+    "Pytest.LLM.Evals",
+    "PYTEST-LLM-EVALS[graders]>=0.1",
+    "pytest--llm--evals",
+)
 DEPENDENCIES = {
     "pyproject.toml": '[dependency-groups]\ntest = ["{}"]\n',
     "requirements.txt": "pytest\n{}\n",
@@ -86,16 +92,14 @@ def ways() -> Iterator[tuple[str, dict[str, str | bytes]]]:
         yield f"{name}, CRLF", {name: text.replace("\n", "\r\n")}
 
 
-def attack(scratch: Path, chance: random.Random, size: int) -> list[Tally]:
-    """Try so many ways, and all that only look like one."""
-    tried = list(ways())
-    chance.shuffle(tried)
+def attack(scratch: Path, chance: random.Random, size: int, *, is_first: bool) -> list[Tally]:
+    """Try so many ways, and, the first time, all that only look like one."""
     used, alike = Tally("ways to use the plugin or to have recordings"), Tally("projects that only look like one")
     with ModelServer(lambda _body, _number: "live").running() as server:
-        for number, (name, files) in enumerate(tried[:size]):
+        for number, (name, files) in enumerate(chance.sample(list(ways()), size)):
             project = Project(scratch / f"used{number}", server.url)
             used.note(name, _problem(project, server, files, is_sent=False))
-        for number, (name, text) in enumerate(ALIKE.items()):
+        for number, (name, text) in enumerate(ALIKE.items() if is_first else ()):
             project = Project(scratch / f"alike{number}", server.url)
             alike.note(name, _problem(project, server, {name: text}, is_sent=True))
     return [used, alike]

@@ -29,8 +29,7 @@ from trial import Tally
 
 PAGE = ROOT / "docs" / "trust.md"
 BEGIN, END = "<!-- attacks -->\n", "<!-- end of attacks -->"
-Attack = Callable[[Path, random.Random, int], list[Tally]]
-KINDS: Mapping[str, tuple[Attack, int]] = {
+KINDS: Mapping[str, tuple[Callable[..., list[Tally]], int]] = {
     "bodies": (bodies.attack, 120),
     "addresses": (addresses.attack, 300),
     "damage": (damage.attack, 3000),
@@ -50,14 +49,16 @@ def rounds(kinds: list[str], minutes: float, seed: int) -> dict[str, Tally]:
         for kind in kinds:
             attack, size = KINDS[kind]
             with tempfile.TemporaryDirectory() as scratch:
-                for tally in attack(Path(scratch), random.Random(f"{seed} {number} {kind}"), size):
+                chance = random.Random(f"{seed} {number} {kind}")
+                for tally in attack(Path(scratch), chance, size, is_first=number == 0):
                     _add(sums.setdefault(tally.what, Tally(tally.what)), tally)
                     for problem in tally.broken:
                         print(f"BROKEN in round {number}, {kind}: {problem}", flush=True)
             if number and time.monotonic() > end:
                 break
         number += 1
-        print(f"round {number}: {sum(tally.tried for tally in sums.values()):,} attacks so far", flush=True)
+        tried = sum(tally.tried for tally in sums.values())
+        print(f"round {number}: {tried:,} attacks so far", flush=True)
     return sums
 
 

@@ -105,7 +105,9 @@ class Project:
 
     def cassettes(self) -> dict[str, bytes]:
         """The content of each recording, by its path."""
-        return {str(path.relative_to(self.folder)): path.read_bytes() for path in self.folder.rglob("cassettes/**/*.yaml")}
+        return {
+            str(path.relative_to(self.folder)): path.read_bytes() for path in self.folder.rglob("cassettes/**/*.yaml")
+        }
 
 
 def _outcomes(report: Path) -> dict[str, str]:

@@ -9,6 +9,7 @@ from pytest_llm.calls.fault import Fault, fault_of, fault_of_stream, is_transien
 CHAT = "chat/completions"
 ERROR = {"error": {"message": "upstream failed", "code": 502}}
 MESSAGE = {"role": "assistant", "content": "hello"}
+NO_REASON = "no choice says why it ended (finish_reason)"
 
 
 def chat(message=MESSAGE, finish_reason="stop", **more):
@@ -60,9 +61,9 @@ def test_an_error_field_may_say_that_there_is_none(error):
         ({"choices": []}, 'no choice in {"choices": []}'),
         ({"choices": None}, 'no choice in {"choices": null}'),
         ({"choices": {"0": 1}}, 'no choice in {"choices": {"0": 1}}'),
-        ({"choices": ["x"]}, "no choice says why it ended (finish_reason)"),
-        (chat(finish_reason=None), "no choice says why it ended (finish_reason)"),
-        (chat(finish_reason=""), "no choice says why it ended (finish_reason)"),
+        ({"choices": ["x"]}, NO_REASON),
+        (chat(finish_reason=None), NO_REASON),
+        *((chat(finish_reason=reason), NO_REASON) for reason in ("", 0, 1, False, True, {}, ["stop"])),
         (chat(message=None), "a choice without a message"),
         (chat(message="x"), "a choice without a message"),
         (chat(message={"content": 42}), "the content 42"),

@@ -10,6 +10,7 @@ from unittest import mock
 import httpx
 import pytest
 import requests
+import urllib3
 
 from pytest_llm.cassettes.foreign_patches import (
     explain_patch,
@@ -111,6 +112,12 @@ def test_the_way_into_a_library_is_looked_at_apart(monkeypatch):
     assert replaced_entry(own) is None
     monkeypatch.setattr(requests.Session, "send", fake)
     assert replaced_entry(own) == (f"{__name__}.fake", "requests.Session.send")
+
+
+def test_the_method_by_which_urllib3_is_used_without_requests_is_an_entry_too(monkeypatch):
+    own = snapshot()
+    monkeypatch.setattr(urllib3.connectionpool.HTTPConnectionPool, "urlopen", fake)
+    assert replaced_entry(own) == (f"{__name__}.fake", "urllib3.HTTPConnectionPool.urlopen")
 
 
 def test_what_is_not_loaded_is_not_looked_at(monkeypatch):

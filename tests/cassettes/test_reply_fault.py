@@ -30,6 +30,12 @@ def test_an_error_is_found_in_json_and_in_text():
     assert fault(GOOD, kind="text/plain") is None
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-be", "utf-32"])
+def test_json_is_read_in_every_encoding_that_clients_read(encoding):
+    assert fault(GOOD.decode().encode(encoding)) is None
+    assert fault(ERROR.decode().encode(encoding)) == "an error: 'upstream failed'"
+
+
 @pytest.mark.parametrize("content", [b"", b"<h1>Bad gateway</h1>", b"\xff\xfe", b"[" * 100_000, b"{} {}"])
 def test_what_is_no_json_is_no_reply(content):
     assert fault(content).startswith("something that is no JSON: ")
