@@ -113,6 +113,10 @@ class Edition:
         """Return the same for requests of a declared prompt, recorded."""
         return self._beyond(lambda count: self._recorded("ours", count, count))
 
+    def record_in_turn(self) -> float:
+        """Return the same, where each is sent when its test runs."""
+        return self._beyond(lambda count: self._recorded("ours", count, count, "--llm-concurrency=1"))
+
     def record_code(self) -> float:
         """Return the same for requests of code under test, in one test each."""
         return self._beyond(lambda count: self._recorded("calls", count, count, "test_each.py"))
@@ -142,6 +146,7 @@ class Edition:
 ASKED: Mapping[str, Callable[[Edition], float]] = {
     f"replay, a case of {CASES}": Edition.replay,
     f"recording a declared prompt, a case of {CASES}": Edition.record_declared,
+    f"the same, one request at a time, a case of {CASES}": Edition.record_in_turn,
     f"recording code under test, a call of {CASES}": Edition.record_code,
     "a run that does not use the plugin": Edition.unused,
 }
