@@ -5,7 +5,6 @@ Its messages show Python (`None is not of type 'string'`) and the whole value; o
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
@@ -14,14 +13,22 @@ from pytest_llm.schemas import wording
 from pytest_llm.schemas.closest import closest
 from pytest_llm.schemas.findings import deduplicated, in_document_order
 from pytest_llm.schemas.issue import JSON, Issue, IssueCode, described, one_line, pointer, quoted
+from pytest_llm.schemas.json_schema_engine import matcher
+
+LONGEST_MESSAGE = 10_000
+"""Characters of jsonschema's own message that are looked at: it repeats the value, which may be megabytes."""
+
+_NAMED = ("properties", "patternProperties", "additionalProperties", "unevaluatedProperties")
+_LISTED = ("prefixItems", "items")
+"""Keywords under which schemas stand for fields, and for items."""
 
 
 class Failure(Protocol):
     """What is used of a jsonschema ValidationError; there, everything may also be unset, until it has been raised."""
 
     message: str
-    #: The keyword; None for the schema `false`.
-    validator: str | None
+    #: The keyword; "false" for the schema `false`.
+    validator: str
     validator_value: JSON
     instance: JSON
     schema: JSON
@@ -47,10 +54,11 @@ def _issues(error: Failure) -> list[Issue]:
 
 
 def _found(error: Failure) -> list[Issue]:
-    keyword = str(error.validator)
+    keyword = error.validator
     if keyword in {"anyOf", "oneOf"} and error.context:
         branches: dict[str | int, list[Issue]] = {}
-        for inner in error.context:
+        # A branch that allows nothing is no alternative, as long as there is another one.
+        for inner in [one for one in error.context if one.validator != "false"] or error.context:
             branches.setdefault(inner.schema_path[0], []).extend(_issues(inner))
         return closest(pointer(_steps(error)), [deduplicated(found) for found in branches.values()])
     if keyword in {"required", "dependentRequired", "dependencies"}:
@@ -59,9 +67,11 @@ def _found(error: Failure) -> list[Issue]:
         return [_issue(error, "extra", wording.UNDECLARED, field=name) for name in _unwanted(error, keyword)]
     if keyword in {"enum", "const"}:
         values = [error.validator_value] if keyword == "const" else list(error.validator_value)
+        if not values:
+            return [_issue(error, "enum", wording.NOTHING)]
         return [_issue(error, "enum", wording.one_of(values), allowed=tuple(quoted(value) for value in values))]
-    if keyword == "not" and error.validator_value == {}:
-        return [_issue(error, "extra", wording.UNDECLARED)]
+    if keyword == "false" or (keyword == "not" and error.validator_value == {}):
+        return [_issue(error, *_forbidden(error))]
     code, words = _WORDS.get(keyword, ("other", _unknown))
     return [_issue(error, code, words(error.validator_value, error))]
 
@@ -81,10 +91,20 @@ def _issue(
         expected=expected,
         got=got,
         allowed=allowed,
-        message=one_line(error.message),
+        message=one_line(error.message[:LONGEST_MESSAGE]),
         source="jsonschema",
-        source_code=str(error.validator),
+        source_code=error.validator,
     )
+
+
+def _forbidden(error: Failure) -> tuple[IssueCode, str]:
+    """Return the code and the words for the schema `false`, by what it forbids."""
+    steps = [step for step in error.absolute_schema_path if step != "not"][-2:]
+    if steps and steps[0] in _NAMED:
+        return "extra", wording.UNDECLARED
+    if "items" in steps[-1:] or (steps and steps[0] in _LISTED):
+        return "length", wording.NO_ITEM
+    return "other", wording.NOTHING
 
 
 def _steps(error: Failure) -> list[str | int]:
@@ -115,13 +135,14 @@ def _unwanted(error: Failure, keyword: str) -> list[str]:
     there: Mapping[str, JSON] = error.instance
     if keyword == "unevaluatedProperties":  # which ones they are is only in the message
         return [name for name in there if repr(name) in error.message]
-    schema: Mapping[str, JSON] = error.schema
-    patterns = list(schema.get("patternProperties", {}))
-    return [
-        name
-        for name in there
-        if name not in schema.get("properties", {}) and not any(re.search(pattern, name) for pattern in patterns)
-    ]
+    return undeclared_names(there, error.schema)
+
+
+def undeclared_names(instance: Mapping[str, JSON], schema: Mapping[str, JSON]) -> list[str]:
+    """Return the names of fields that neither `properties` nor `patternProperties` have."""
+    declared = schema.get("properties", {})
+    patterns = [matcher(pattern) for pattern in schema.get("patternProperties", {})]
+    return [name for name in instance if name not in declared and not any(matches(name) for matches in patterns)]
 
 
 Words = Callable[[Any, Failure], str]
@@ -191,6 +212,4 @@ _WORDS: Mapping[str, tuple[IssueCode, Words]] = {
     "not": ("other", lambda value, _: f"a value that does not conform to {quoted(value)}"),
     "pattern": ("pattern", lambda value, _: wording.matching(value)),
     "format": ("format", lambda value, _: wording.FORMATS.get(value, f"text in the format {quoted(value)}")),
-    # The schema `false`, which nothing conforms to.
-    "None": ("extra", lambda _value, _error: wording.UNDECLARED),
 }

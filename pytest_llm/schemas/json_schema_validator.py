@@ -1,6 +1,7 @@
 """Schemas in JSON Schema. PYTEST_DONT_REWRITE
 
 A schema is looked through before the first reply: every keyword, every reference. Nothing is ever fetched.
+jsonschema-rs decides, and jsonschema says what is wrong with what that refuses.
 """
 
 from __future__ import annotations
@@ -8,47 +9,65 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from fractions import Fraction
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from pytest_llm.errors import SchemaError
+from pytest_llm.schemas import wording
 from pytest_llm.schemas.issue import JSON, Issue, Leniency, Report, one_line, quoted
-from pytest_llm.schemas.json_schema_findings import Failure, json_schema_issues
-from pytest_llm.schemas.json_text import NotJson, deeper_than, json_issue, load_json
+from pytest_llm.schemas.json_schema_engine import DEFAULT_DRAFT, DRAFTS, accepts, engine_of, format_check, leads_nowhere
+from pytest_llm.schemas.json_schema_findings import json_schema_issues
+from pytest_llm.schemas.json_schema_walk import failures, keywords_of, registry, walker_of
+from pytest_llm.schemas.json_text import NotJson, json_issue, load_json
 
 if TYPE_CHECKING:
-    from jsonschema import FormatChecker
-    from jsonschema.exceptions import ValidationError
-    from jsonschema.protocols import Validator as Draft
+    from jsonschema.protocols import Validator as Walker
+    from jsonschema_rs import Validator as Engine
     from referencing._core import Resolver
-    from referencing.jsonschema import SchemaRegistry
 
-DEFAULT_DRAFT = "https://json-schema.org/draft/2020-12/schema"
-DRAFTS = (
-    DEFAULT_DRAFT,
-    "https://json-schema.org/draft/2019-09/schema",
-    "http://json-schema.org/draft-07/schema#",
-    "http://json-schema.org/draft-06/schema#",
-    "http://json-schema.org/draft-04/schema#",
-)
-#: A document less deep than this cannot exhaust the stack by itself: the schema goes in circles.
-DEEP = 20
 ANNOTATIONS = frozenset(
     {
-        "$schema",
-        "$id",
-        "id",
         "$anchor",
-        "$defs",
-        "definitions",
         "$comment",
-        "title",
-        "description",
+        "$defs",
+        "$dynamicAnchor",
+        "$id",
+        "$recursiveAnchor",
+        "$schema",
+        "$vocabulary",
         "default",
+        "definitions",
+        "deprecated",
+        "description",
         "examples",
+        "id",
+        "readOnly",
+        "title",
+        "writeOnly",
     }
 )
 """Keys of a schema that demand nothing, and are no mistake."""
+
+IDLE: Mapping[str, str] = {
+    "contentEncoding": "says what a text is, and is not checked",
+    "contentMediaType": "says what a text is, and is not checked",
+    "contentSchema": "says what a text is, and is not checked",
+    "else": "counts only beside if",
+    "if": "counts only beside then or else",
+    "maxContains": "counts only beside contains",
+    "minContains": "counts only beside contains",
+    "then": "counts only beside if",
+}
+"""Keywords that demand nothing by themselves."""
+
+DISPUTED = frozenset({"$dynamicRef", "$recursiveRef", "unevaluatedItems", "unevaluatedProperties"})
+"""Keywords whose rules are so intricate that a schema with one of them has both libraries look at every reply."""
+
+MOST_SHOWN = 20
+"""Mistakes of a schema that its error lists."""
+
+_IN_PLACE = ("allOf", "anyOf", "oneOf", "not", "if", "then", "else", "dependentSchemas", "dependencies")
+"""Keywords whose schemas look at the same value again."""
+_REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,70 +76,89 @@ class JsonSchemaValidator:
 
     name: str
     leniency: Leniency
-    draft: Draft
+    engine: Engine
+    walker: Walker
     #: Formats in the schema that nothing here can check; they pass.
     unchecked_formats: tuple[str, ...]
+    #: Whether what the engine accepts is walked too.
+    is_disputed: bool = False
 
     def __call__(self, text: str) -> Report:
-        """Validate an output."""
-        from referencing.exceptions import Unresolvable
-
+        """Validate an output. Raises SchemaError where the two libraries disagree about it."""
         try:
             data, needed = load_json(text, self.leniency)
         except NotJson as problem:
             return Report(valid=False, issues=(json_issue(problem, text),))
-        try:
-            # Unlike the types of jsonschema say, nothing is unset in the errors that a draft lists.
-            issues = json_schema_issues(cast("Iterator[Failure]", self.draft.iter_errors(data)), data)
-        except Unresolvable as wrong:
-            raise _unresolvable(str(wrong), self.name) from wrong
-        except RecursionError as wrong:
-            if not deeper_than(DEEP, data):
-                raise SchemaError(
-                    f"{self.name} refers to itself without end",
-                    fix={"do": "let a $ref to an outer schema stand below properties or items"},
-                ) from wrong
-            issues = (_beyond("a document that is nested less deep", wrong),)
-        except OverflowError as wrong:  # a subschema with a "$schema" of its own has jsonschema's multipleOf
-            issues = (_beyond("smaller numbers", wrong),)
-        if issues:
+        if not accepts(self.engine, data):
+            issues = json_schema_issues(failures(self.walker, data), data) or (_UNKNOWN,)
             return Report(valid=False, data=data, issues=issues, leniency=needed)
+        if self.is_disputed and (found := failures(self.walker, data)):
+            raise _disagreement(self.name, json_schema_issues(found, data))
         return Report(valid=True, value=data, data=data, leniency=needed)
+
+
+_UNKNOWN = Issue(path="", code="other", expected=wording.UNKNOWN, source="jsonschema-rs", source_code="unknown")
 
 
 def json_schema_validator(schema: Mapping[str, JSON], leniency: Leniency) -> JsonSchemaValidator:
     """The validator of a JSON Schema; a SchemaError when the schema is wrong."""
     document = plain_schema(schema)
     name = f"JSON Schema {one_line(str(document['title']), 80)}" if "title" in document else "JSON Schema"
-    draft_class = _draft_class(document)
-    checker: FormatChecker = draft_class.FORMAT_CHECKER
-    _check_schema(document, name, draft_class(draft_class.META_SCHEMA, registry=_registry(), format_checker=checker))
-    # Those of the newest draft too: one of them under an older draft is not misspelt.
-    keywords = draft_class.VALIDATORS.keys() | _draft_class({}).VALIDATORS.keys()
-    strange = document.keys() - keywords - ANNOTATIONS
-    if strange and not document.keys() & keywords:
-        raise SchemaError(
-            f"{name} demands nothing: none of its keys is a keyword of JSON Schema",
-            instead=[quoted(key) for key in document if key in strange],
-            fix={"write": '{"type": "object", "properties": {…}, "required": […]}'},
-        )
-    formats = _checked_references(document, name)
-    _spell_out_false(document)
+    draft = _draft_of(document)
+    _check_demands(document, name, keywords_of(draft))
+    engine = _engine(document, draft, name)
+    places = list(_subschemas(document))
+    _check_references(places, name)
     # Without "$schema", at which jsonschema would go back to its own class of the draft when "#" is referred to.
     body = {keyword: value for keyword, value in document.items() if keyword != "$schema"}
+    named = {place["format"] for place, _ in places if isinstance(place.get("format"), str)}
     return JsonSchemaValidator(
         name=name,
         leniency=leniency,
-        draft=draft_class(body, registry=_registry(), format_checker=_Formats(checker=checker)),
-        unchecked_formats=tuple(sorted(formats - set(checker.checkers))),
+        engine=engine,
+        walker=walker_of(body, draft),
+        unchecked_formats=tuple(sorted(one for one in named if format_check(draft, one) is None)),
+        is_disputed=any(DISPUTED & place.keys() for place, _ in places),
     )
 
 
-def _check_schema(document: dict[str, JSON], name: str, drafts_own: Draft) -> None:
-    """A SchemaError, in the words that we have for replies, when the schema does not conform to its draft."""
-    issues = json_schema_issues(cast("Iterator[Failure]", drafts_own.iter_errors(document)), document)
-    if issues:
-        raise SchemaError(f"{name} is wrong", where=issues[0].path, instead=[issue.line for issue in issues])
+def _draft_of(document: Mapping[str, JSON]) -> str:
+    """Return the address of the draft that `$schema` names."""
+    named = document.get("$schema", DEFAULT_DRAFT)
+    for draft in DRAFTS:
+        if isinstance(named, str) and named.rstrip("#") == draft.rstrip("#"):
+            return draft
+    raise SchemaError(f'"$schema": {quoted(named)} is not a draft that can be used', instead=list(DRAFTS))
+
+
+def _check_demands(document: Mapping[str, JSON], name: str, keywords: frozenset[str]) -> None:
+    """Raise SchemaError for a schema that every reply conforms to, though it has keys."""
+    demanding = (keywords | keywords_of(DEFAULT_DRAFT)) - IDLE.keys()  # of the newest draft too: that is not misspelt
+    if {"then", "else"} & document.keys():
+        demanding |= {"if"}
+    if document.keys() & demanding or document.keys() <= ANNOTATIONS:
+        return
+    reasons = [
+        f"{quoted(key)} {IDLE.get(key, 'is no keyword of JSON Schema')}" for key in document.keys() - ANNOTATIONS
+    ]
+    raise SchemaError(
+        f"{name} demands nothing",
+        instead=sorted(reasons),
+        fix={"write": '{"type": "object", "properties": {…}, "required": […]}'},
+    )
+
+
+def _engine(document: dict[str, JSON], draft: str, name: str) -> Engine:
+    """Compile a schema; a SchemaError, in the words for replies, where it does not conform to its draft."""
+    try:
+        return engine_of(document, draft)
+    except ValueError as wrong:
+        reason = one_line(str(wrong).partition("\n")[0])
+        if leads_nowhere(wrong):
+            raise _unresolvable(reason, name) from wrong
+        issues = json_schema_issues(failures(walker_of({"$ref": draft}, draft), document), document)
+        lines = [issue.line for issue in issues[:MOST_SHOWN]] or [reason]
+        raise SchemaError(f"{name} is wrong", where=issues[0].path if issues else None, instead=lines) from wrong
 
 
 def plain_schema(schema: Mapping[str, JSON]) -> dict[str, JSON]:
@@ -141,64 +179,24 @@ def _plain(value: object) -> dict[Any, JSON]:
     raise TypeError(f"{value!r} is no JSON value")
 
 
-def _draft_class(document: Mapping[str, JSON]) -> Any:
-    """The class of the draft that `$schema` names."""
-    from jsonschema.validators import extend, validator_for
-
-    named = document.get("$schema", DEFAULT_DRAFT)
-    for draft in DRAFTS:
-        if isinstance(named, str) and named.rstrip("#") == draft.rstrip("#"):
-            return extend(validator_for({"$schema": draft}), {"multipleOf": _multiple_of})  # type: ignore[no-untyped-call]  # its stub has no types
-    raise SchemaError(f'"$schema": {quoted(named)} is not a draft that can be used', instead=DRAFTS)
-
-
-def _multiple_of(_: object, factor: float, number: object, __: object) -> Iterator[ValidationError]:
-    """The keyword `multipleOf`, exactly: jsonschema divides floats, and finds that 1.13 is no multiple of 0.01."""
-    from jsonschema.exceptions import ValidationError
-
-    if isinstance(number, int | float) and not isinstance(number, bool):
-        times = Fraction(str(number)) / Fraction(str(factor))
-        if times.denominator != 1:
-            yield ValidationError(f"{number} is not a multiple of {factor}")
+def _check_references(places: list[tuple[Mapping[str, JSON], Resolver[JSON]]], name: str) -> None:
+    """Raise SchemaError where a reference leads nowhere, or a schema refers to itself without end."""
+    follows: dict[int, list[int]] = {}
+    for place, resolver in places:
+        targets = [_target(resolver, place[key], name) for key in _REFERENCES if isinstance(place.get(key), str)]
+        follows[id(place)] = [id(target) for target in (*targets, *_in_place(place))]
+    if _has_circle(follows):
+        raise SchemaError(
+            f"{name} refers to itself without end",
+            fix={"do": "let a $ref to an outer schema stand below properties or items"},
+        )
 
 
-def _checked_references(document: dict[str, JSON], name: str) -> set[str]:
-    """The formats in the schema; a SchemaError when a reference in it leads nowhere."""
-    formats: set[str] = set()
-    for place, resolver in _subschemas(document):
-        for keyword in ("$ref", "$dynamicRef"):
-            if isinstance(reference := place.get(keyword), str):
-                try:
-                    resolver.lookup(reference)
-                except Exception as wrong:  # Unresolvable; of a mangled URI whatever urllib says
-                    raise _unresolvable(reference, name) from wrong
-        if isinstance(place.get("format"), str):
-            formats.add(place["format"])
-    return formats
-
-
-def _spell_out_false(document: dict[str, JSON]) -> None:
-    """Write `false`, where it forbids a field or an item, as `{"not": {}}`: jsonschema loses the path of `false`."""
-    for place, _ in _subschemas(document):
-        for keyword in ("properties", "patternProperties", "prefixItems", "items"):
-            schemas: JSON = place.get(keyword)
-            names = schemas if isinstance(schemas, dict) else range(len(schemas)) if isinstance(schemas, list) else ()
-            for name in names:
-                if schemas[name] is False:
-                    schemas[name] = {"not": {}}
-
-
-def _subschemas(document: dict[str, JSON]) -> Iterator[tuple[Mapping[str, JSON], Resolver[JSON]]]:
-    """Every schema in the schema, with what resolves its references."""
-    from referencing import Resource
-
-    root: Resource[JSON] = Resource.from_contents({"$schema": DEFAULT_DRAFT, **document})
-    waiting: list[tuple[Resource[JSON], Resolver[JSON]]] = [(root, _registry().resolver_with_root(root))]
-    while waiting:
-        resource, resolver = waiting.pop()
-        if isinstance(resource.contents, Mapping):
-            yield resource.contents, resolver
-        waiting += [(inner, resolver.in_subresource(inner)) for inner in resource.subresources()]
+def _target(resolver: Resolver[JSON], reference: str, name: str) -> JSON:
+    try:
+        return resolver.lookup(reference).contents
+    except Exception as wrong:  # Unresolvable; of a mangled URI whatever urllib says
+        raise _unresolvable(reference, name) from wrong
 
 
 def _unresolvable(reference: str, name: str) -> SchemaError:
@@ -209,41 +207,49 @@ def _unresolvable(reference: str, name: str) -> SchemaError:
     )
 
 
-def _registry() -> SchemaRegistry:
-    """The drafts themselves, and no way to fetch anything else: jsonschema's own registry opens URLs."""
-    from jsonschema_specifications import REGISTRY  # type: ignore[import-untyped]  # has annotations, but no py.typed
+def _in_place(place: Mapping[str, JSON]) -> Iterator[JSON]:
+    """Yield the schemas in a schema that look at the same value as it does."""
+    for keyword in _IN_PLACE:
+        value: JSON = place.get(keyword)
+        yield from value if isinstance(value, list) else [value]
+        if keyword.startswith("dependen") and isinstance(value, dict):
+            yield from value.values()
 
-    registry: SchemaRegistry = REGISTRY
-    return registry
+
+def _has_circle(follows: Mapping[int, list[int]]) -> bool:
+    """Return whether a way leads from a place back to it."""
+    done: set[int] = set()
+    for start in follows:
+        way: dict[int, Iterator[int]] = {start: iter(follows[start])} if start not in done else {}
+        while way:
+            here = next(reversed(way))
+            following = next(way[here], None)
+            if following is None:
+                done.add(here)
+                del way[here]
+            elif following in way:
+                return True
+            elif following in follows and following not in done:
+                way[following] = iter(follows[following])
+    return False
 
 
-def _beyond(expected: str, wrong: Exception) -> Issue:
-    """A document that is JSON, but more than jsonschema can compute with."""
-    return Issue(
-        path="",
-        code="other",
-        expected=expected,
-        message=one_line(str(wrong)),
-        source="jsonschema",
-        source_code=type(wrong).__name__,
+def _subschemas(document: dict[str, JSON]) -> Iterator[tuple[Mapping[str, JSON], Resolver[JSON]]]:
+    """Every schema in the schema, with what resolves its references."""
+    from referencing import Resource
+
+    root: Resource[JSON] = Resource.from_contents({"$schema": DEFAULT_DRAFT, **document})
+    waiting: list[tuple[Resource[JSON], Resolver[JSON]]] = [(root, registry().resolver_with_root(root))]
+    while waiting:
+        resource, resolver = waiting.pop()
+        if isinstance(resource.contents, Mapping):
+            yield resource.contents, resolver
+        waiting += [(inner, resolver.in_subresource(inner)) for inner in resource.subresources()]
+
+
+def _disagreement(name: str, issues: tuple[Issue, ...]) -> SchemaError:
+    return SchemaError(
+        f"two validators disagree about a reply under {name}: jsonschema-rs accepts it, and jsonschema does not",
+        instead=[issue.line for issue in issues[:MOST_SHOWN]],
+        fix={"do": "write the schema without " + ", ".join(sorted(DISPUTED))},
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Formats:
-    """jsonschema's format checker, except that a text which trips a check up does not conform.
-
-    `relative-json-pointer` of jsonschema 4.26 raises a ValueError for "²".
-    """
-
-    checker: FormatChecker
-
-    def check(self, instance: object, format: str) -> None:  # noqa: A002 - jsonschema's name
-        from jsonschema.exceptions import FormatError
-
-        try:
-            self.checker.check(instance, format)
-        except FormatError:
-            raise
-        except Exception as wrong:  # see above; which exceptions there are depends on eight libraries
-            raise FormatError(f"{instance!r} is not a {format!r}", cause=wrong) from wrong

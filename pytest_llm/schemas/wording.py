@@ -11,6 +11,9 @@ from pytest_llm.schemas.issue import JSON, quoted
 
 REQUIRED = "a value (the field is required)"
 UNDECLARED = "no such field"
+NO_ITEM = "no such item"
+NOTHING = "no value at all (the schema allows none here)"
+UNKNOWN = "a document that conforms (the schema refuses it; no detail available)"
 DATE = "a date (YYYY-MM-DD)"
 DATE_TIME = "a date and time (YYYY-MM-DDThh:mm:ss, then Z or an offset)"
 TIME = "a time (hh:mm:ss)"
@@ -30,7 +33,7 @@ KINDS: Mapping[str, str] = {
 FORMATS: Mapping[str, str] = {
     "date": DATE,
     "date-time": DATE_TIME,
-    "time": TIME,
+    "time": "a time with an offset (hh:mm:ss, then Z or an offset)",
     "duration": "a duration (ISO 8601, like P3DT12H)",
     "email": "an e-mail address",
     "idn-email": "an e-mail address",
