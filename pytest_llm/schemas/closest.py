@@ -7,20 +7,26 @@ the wrong branch.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from pytest_llm.schemas.issue import Issue
+from pytest_llm.schemas.issue import JSON, Issue
 from pytest_llm.schemas.wording import KINDS, either, one_of
 
 
 def closest(at: str, branches: Sequence[Sequence[Issue]]) -> list[Issue]:
     """The findings for a union at this pointer, from the findings of each of its branches.
 
-    A branch that only wanted null is left out: "a string or null" is what a nullable string expects, but pydantic does
-    not say that it is nullable, and the two should say the same.
+    A branch that only wanted null is no branch to come close to; where the kind of the value is wrong, it is named.
     """
-    branches = [branch for branch in branches if not _wants_null(at, branch)] or list(branches)
+    others = [branch for branch in branches if not _wants_null(at, branch)] or list(branches)
+    found = _closest(at, others)
+    is_nullable = len(others) < len(branches) and len(found) == 1 and _another_kind(found[0], at)
+    return [or_null(found[0])] if is_nullable else found
+
+
+def _closest(at: str, branches: Sequence[Sequence[Issue]]) -> list[Issue]:
     if len(branches) == 1:
         return list(branches[0])
     if all(len(branch) == 1 and _another_kind(branch[0], at) for branch in branches):
@@ -29,6 +35,32 @@ def closest(at: str, branches: Sequence[Sequence[Issue]]) -> list[Issue]:
         return [_merged(at, tag)]
     distances = [_distance(at, branch) for branch in branches]
     return list(branches[distances.index(min(distances))])
+
+
+def or_null(issue: Issue) -> Issue:
+    """Return the finding about the kind of a value that may be null too.
+
+    >>> or_null(Issue(path="", code="type", expected="an integer or a string")).expected
+    'an integer, a string or null'
+    """
+    former = issue.former or issue
+    if issue.allowed:
+        values = [_value(one) for one in issue.allowed]
+        return replace(issue, expected=one_of([*values, None]), allowed=(*issue.allowed, "null"), former=former)
+    kinds = re.split(", | or ", issue.expected)
+    expected = either([*(kinds if set(kinds) <= _KINDS else [issue.expected]), KINDS["null"]])
+    return replace(issue, expected=expected, former=former)
+
+
+_KINDS = frozenset(KINDS.values())
+
+
+def _value(shown: str) -> JSON:
+    """Return the value of a choice, or, where it is too long to be shown whole, what is shown."""
+    try:
+        return json.loads(shown)
+    except ValueError:
+        return shown
 
 
 def _wants_null(at: str, branch: Sequence[Issue]) -> bool:
@@ -54,7 +86,7 @@ def _merged(at: str, issues: Sequence[Issue]) -> Issue:
     first = issues[0]
     allowed = tuple(dict.fromkeys(value for issue in issues for value in issue.allowed))
     if all(issue.allowed for issue in issues):
-        expected = one_of([json.loads(value) for value in allowed])
+        expected = one_of([_value(value) for value in allowed])
         return replace(first, code="enum" if first.path == at else "union", expected=expected, allowed=allowed)
     code = first.code if len({issue.code for issue in issues}) == 1 else "union"
     return replace(first, code=code, expected=either([issue.expected for issue in issues]), allowed=())

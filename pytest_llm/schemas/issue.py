@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeAlias
 
 JSON: TypeAlias = Any
@@ -43,6 +43,9 @@ class Issue:
     source: str = ""
     #: The validator's own code: "literal_error", "additionalProperties".
     source_code: str = ""
+    #: The finding in the words of version 1, in which older recordings of corrections feed it back; None where they are
+    #: the same.
+    former: Issue | None = field(default=None, compare=False, repr=False)
 
     @property
     def line(self) -> str:

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 
 #: A bracket that what follows does not rule out.
 _OPENING = re.compile(r"""\[(?=[ \t\n\r]*+[\]\[{"0-9tfnNI-])|\{(?=[ \t\n\r]*+["}])""")
-_TOKEN = re.compile(
+TOKEN = re.compile(
     r"""[ \t\n\r]*+(?:
         (?P<mark>[\[\]{},:])
       | (?P<string>"(?:[^"\\\x00-\x1f]++|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*+")
@@ -28,7 +28,7 @@ _TOKEN = re.compile(
 )
 
 #: From what came last to what may come, and what that makes. "value" is any value; "end" closes the container.
-_NEXT: dict[str, dict[str, str]] = {
+NEXT: dict[str, dict[str, str]] = {
     "{": {"string": "key", "}": "end"},
     "key": {":": ":"},
     ":": {"value": "member"},
@@ -69,11 +69,11 @@ def _container(text: str, start: int) -> tuple[bool, int]:
     #: The states to go on with when the containers that are open have ended, innermost last.
     outer: list[str] = []
     while True:
-        token = _TOKEN.match(text, position)
+        token = TOKEN.match(text, position)
         if token is None:
             return False, position
         kind = token["mark"] or str(token.lastgroup)
-        allowed = _NEXT[state]
+        allowed = NEXT[state]
         if kind in {"[", "{"} and "value" in allowed:
             outer.append(allowed["value"])
             state = kind

@@ -49,8 +49,14 @@ def _issues(error: Failure) -> list[Issue]:
     """The findings for one error; below a union, those of the closest branch."""
     issues = _found(error)
     if _about_name(error) and not (error.parent and _about_name(error.parent)):
-        return [replace(issue, expected=wording.name_that_is(issue.expected)) for issue in issues]
+        return [_about(issue) for issue in issues]
     return issues
+
+
+def _about(issue: Issue) -> Issue:
+    """Return a finding as one about the name of a field."""
+    former = None if issue.former is None else _about(issue.former)
+    return replace(issue, expected=wording.name_that_is(issue.expected), former=former)
 
 
 def _found(error: Failure) -> list[Issue]:
@@ -71,9 +77,14 @@ def _found(error: Failure) -> list[Issue]:
             return [_issue(error, "enum", wording.NOTHING)]
         return [_issue(error, "enum", wording.one_of(values), allowed=tuple(quoted(value) for value in values))]
     if keyword == "false" or (keyword == "not" and error.validator_value == {}):
-        return [_issue(error, *_forbidden(error))]
+        former = _issue(error, "extra", wording.UNDECLARED)
+        found = _issue(error, *_forbidden(error))
+        return [found if found == former else replace(found, former=former)]
     code, words = _WORDS.get(keyword, ("other", _unknown))
-    return [_issue(error, code, words(error.validator_value, error))]
+    issue = _issue(error, code, words(error.validator_value, error))
+    if keyword == "format" and error.validator_value == "time":
+        return [replace(issue, former=replace(issue, expected=wording.TIME))]
+    return [issue]
 
 
 def _issue(

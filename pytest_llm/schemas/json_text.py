@@ -6,16 +6,19 @@ are numbers, and a deep enough text ends in a RecursionError. Here these are mis
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import re
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Literal, Never, get_args
 
 from pytest_llm.errors import MissingExtra, SchemaError
 from pytest_llm.schemas.issue import JSON, Issue, Leniency, quoted
 from pytest_llm.schemas.json_in_prose import last_document
+from pytest_llm.schemas.json_syntax import Fault, fault_in
 
 #: Arrays and objects inside each other; what pydantic's reader takes, so that every validator refuses the same texts.
 DEEPEST = 200
@@ -30,14 +33,42 @@ _FENCE = re.compile(r"(`{3,}+|~{3,}+)[^\n`]*\n")
 Reason = Literal["syntax", "repeated key", "constant", "overflow", "digits", "depth", "repair"]
 
 
+ANY = "a JSON document"
+_BEFORE, _AFTER = 48, 28
+"""Characters around a fault that are shown."""
+
+
 class NotJson(ValueError):
     """A text is not the one JSON document that was asked for."""
 
-    def __init__(self, message: str, *, reason: Reason = "syntax", expected: str = "a JSON document") -> None:
+    def __init__(self, message: str = "", *, reason: Reason = "syntax", expected: str = ANY, text: str = "") -> None:
         super().__init__(message)
         self.reason: Reason = reason
         #: What would have been read, in words.
         self.expected = expected
+        self._text = self._whole = text
+
+    def within(self, whole: str) -> NotJson:
+        """Return the same, of a text that is a part of a whole one, whose lines are counted."""
+        self._whole = whole
+        return self
+
+    @functools.cached_property
+    def fault(self) -> Fault | None:
+        """What is wrong with the syntax, and where in the whole text; None where nothing begins like JSON."""
+        found = fault_in(self._text)
+        return None if found is None else replace(found, position=found.position + self._whole.find(self._text))
+
+    def __str__(self) -> str:
+        told = self.fault.told(self._whole) if self.fault else "nothing in it begins like JSON"
+        return super().__str__() or told
+
+    @property
+    def excerpt(self) -> str:
+        """The text around the fault."""
+        at = self.fault.position if self.fault else 0
+        before, after = self._whole[max(0, at - _BEFORE) : at], self._whole[at : at + _AFTER]
+        return f"{'…' * (at > _BEFORE)}{before}{after}{'…' * (at + _AFTER < len(self._whole))}"
 
 
 def load_json(text: str, leniency: Leniency = "fence") -> tuple[JSON, Leniency]:
@@ -60,12 +91,12 @@ def load_json(text: str, leniency: Leniency = "fence") -> tuple[JSON, Leniency]:
         try:
             return _strict(inner), "fence"
         except NotJson as wrong:
-            problem = wrong
+            problem = wrong.within(text)
     if allowed >= LEVELS.index("extract") and (found := last_document(text)) is not None:
         try:
             return _strict(found), "extract"
         except NotJson as wrong:
-            problem = wrong
+            problem = wrong.within(text)
     if allowed >= LEVELS.index("repair"):
         return _repaired(text), "repair"
     raise problem
@@ -83,7 +114,7 @@ def checked_leniency(leniency: str) -> int:
 def json_issue(problem: NotJson, text: str) -> Issue:
     """The finding for a text that could not be read."""
     start = text if len(text) <= 80 else f"{text[:77]}..."
-    return Issue(
+    plain = Issue(
         path="",
         code="syntax",
         expected=problem.expected,
@@ -92,6 +123,9 @@ def json_issue(problem: NotJson, text: str) -> Issue:
         source="json",
         source_code=problem.reason,
     )
+    if problem.fault is None:
+        return plain
+    return replace(plain, expected=f"{ANY} ({problem})", got=quoted(problem.excerpt, longest=500), former=plain)
 
 
 def _strict(text: str) -> JSON:
@@ -100,8 +134,8 @@ def _strict(text: str) -> JSON:
         data = json.loads(
             text, parse_constant=_constant, parse_float=_float, parse_int=_integer, object_pairs_hook=_object
         )
-    except json.JSONDecodeError as wrong:
-        raise NotJson(f"not JSON: {wrong}") from None
+    except json.JSONDecodeError:
+        raise NotJson(text=text) from None
     except RecursionError:
         raise _too_deep() from None
     # Counting brackets is quick, and enough for nearly every reply.

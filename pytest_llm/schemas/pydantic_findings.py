@@ -7,24 +7,61 @@ field `card`) by the value that pydantic says it was looking at.
 
 from __future__ import annotations
 
-import ast
-import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pytest_llm.schemas import wording
 from pytest_llm.schemas.closest import closest
 from pytest_llm.schemas.findings import in_document_order
 from pytest_llm.schemas.issue import JSON, Issue, IssueCode, described, one_line, pointer, quoted
+from pytest_llm.schemas.pydantic_words import Context, expected_by, former_words, is_missing, literals
 
-Context = Mapping[str, Any]
 Step = str | int
 
 
-def pydantic_issues(errors: Sequence[Mapping[str, Any]], data: JSON) -> tuple[Issue, ...]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Names:
+    """What pydantic's errors do not say, and its core schema does."""
+
+    #: The aliases that are paths of several steps.
+    alias_paths: frozenset[tuple[Step, ...]] = frozenset()
+    #: Of unions that a function discriminates, the tags, by the function's name as errors have it: `kind_of()`.
+    tags: Mapping[str, tuple[JSON, ...]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, core_schema: object) -> Names:
+        """Collect them."""
+        paths: set[tuple[Step, ...]] = set()
+        tags: dict[str, tuple[JSON, ...]] = {}
+        waiting = [core_schema]
+        while waiting:
+            node = waiting.pop()
+            if isinstance(node, Mapping):
+                paths.update(_paths_of(node.get("validation_alias")))
+                if node.get("type") == "tagged-union" and callable(function := node["discriminator"]):
+                    name = f"{getattr(function, '__name__', '')}()"
+                    tags[name] = (*tags.get(name, ()), *node["choices"])
+                waiting += [value for key, value in node.items() if key not in {"metadata", "serialization"}]
+            elif isinstance(node, list | tuple):
+                waiting += node
+        return cls(alias_paths=frozenset(paths), tags=tags)
+
+
+def _paths_of(alias: object) -> list[tuple[Step, ...]]:
+    """Return the paths of more than one step in an alias: a text, a path, or a list of paths."""
+    if not isinstance(alias, list):
+        return []
+    paths = alias if alias and isinstance(alias[0], list) else [alias]
+    return [tuple(path) for path in paths if len(path) > 1]
+
+
+_NO_NAMES = Names()
+
+
+def pydantic_issues(errors: Sequence[Mapping[str, Any]], data: JSON, names: Names = _NO_NAMES) -> tuple[Issue, ...]:
     """The findings for the errors of one document, as `ValidationError.errors()` lists them."""
-    return in_document_order(_settled([_placed(error, data) for error in errors]), data)
+    return in_document_order(_settled([_placed(error, data, names) for error in errors]), data)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,24 +98,35 @@ def _settled(placed: Sequence[_Placed]) -> list[Issue]:
     return issues
 
 
-def _placed(error: Mapping[str, Any], data: JSON) -> _Placed:
+def _placed(error: Mapping[str, Any], data: JSON, names: Names) -> _Placed:
     """One error with its place in the document and its words."""
     kind: str = error["type"]
     loc: tuple[Step, ...] = error["loc"]
     about_name = loc[-1:] == ("[key]",)
-    missing = _WORDS.get(kind, _OTHER)[0] == "missing"
-    walked = loc[:-1] if missing or about_name else loc
+    missing = is_missing(kind)
+    absent = _absent(loc, names) if missing else ()
+    walked = loc[: len(loc) - len(absent)] if missing else loc[:-1] if about_name else loc
     inside = _inside(walked, data, lambda value: about_name or _same(value, error["input"]))
     steps, branches, value = _walked(walked, inside, data)
     if kind in {"union_tag_invalid", "union_tag_not_found"}:
-        return _Placed(issue=_tag_issue(error, steps, value), steps=steps, branches=branches)
-    code, expected, allowed = _expected(error)
+        return _Placed(issue=_tag_issue(error, steps, value, names), steps=steps, branches=branches)
+    code, expected, allowed = expected_by(error)
     got = None if missing else described(value)
     if about_name:
         expected, got = wording.name_that_is(expected), described(walked[-1])
-    at = [*steps, *loc[-1:]] if missing else steps
-    issue = _issue(error, at, code=code, expected=expected, got=got, allowed=allowed)
+    issue = _issue(error, [*steps, *absent], code=code, expected=expected, got=got, allowed=allowed)
+    former = replace(issue, path=pointer([*steps, *loc[-1:]])) if len(absent) > 1 else issue
+    if (words := former_words(error)) is not None:
+        former = replace(former, expected=wording.name_that_is(words) if about_name else words)
+    if former != issue:
+        issue = replace(issue, former=former)
     return _Placed(issue=issue, steps=steps, branches=branches)
+
+
+def _absent(loc: tuple[Step, ...], names: Names) -> tuple[Step, ...]:
+    """Return the steps to a missing value that are not in the document: one, or those of an alias that is a path."""
+    lengths = range(len(loc), 1, -1)
+    return next((loc[-length:] for length in lengths if loc[-length:] in names.alias_paths), loc[-1:])
 
 
 def _issue(
@@ -152,133 +200,32 @@ def _walked(
     return tuple(steps), tuple(branches), data
 
 
-def _tag_issue(error: Mapping[str, Any], steps: tuple[Step, ...], value: JSON) -> Issue:
+def _tag_issue(error: Mapping[str, Any], steps: tuple[Step, ...], value: JSON, names: Names) -> Issue:
     """The finding for a tagged union: at the tag's field where the tag is a field."""
     context: Context = error["ctx"]
-    names = [name for name in _literals(context["discriminator"]) or () if isinstance(name, str)]
+    if (tags := names.tags.get(context["discriminator"])) is not None:
+        return _kind_issue(error, steps, value, tags)
+    fields = [name for name in literals(context["discriminator"]) or () if isinstance(name, str)]
     if error["type"] == "union_tag_not_found":
-        return _issue(error, [*steps, *names[:1]], code="missing", expected=wording.REQUIRED)
-    tags = _literals(context["expected_tags"])
+        return _issue(error, [*steps, *fields[:1]], code="missing", expected=wording.REQUIRED)
+    return _invalid_tag(error, steps, value, fields)
+
+
+def _invalid_tag(error: Mapping[str, Any], steps: tuple[Step, ...], value: JSON, fields: Sequence[str]) -> Issue:
+    context: Context = error["ctx"]
+    tags = literals(context["expected_tags"])
     expected = wording.one_of(tags) if tags else f"one of {context['expected_tags']}"
     allowed = tuple(quoted(tag) for tag in tags or ())
-    found = next(((name,) for name in names if _has(value, name)), ())
+    found = next(((name,) for name in fields if _has(value, name)), ())
     got = value[found[0]] if found else value
     return _issue(error, [*steps, *found], code="union", expected=expected, got=described(got), allowed=allowed)
 
 
-_LITERAL = r"""b?'(?:[^'\\]|\\.)*'|b?"(?:[^"\\]|\\.)*"|[^\s,<>|]+"""
-_ENUM_MEMBER = re.compile(rf"<[\w.]+: ({_LITERAL})>")
-
-
-def _literals(shown: str) -> list[JSON] | None:
-    """The values that pydantic shows as Python: `'x', <Color.RED: 'r'> or 2`; None if they are no JSON values."""
-    values: list[JSON] = []
-    for token in re.findall(_LITERAL, _ENUM_MEMBER.sub(r"\1", shown)):
-        if token == "or":  # noqa: S105 - not a password, a word
-            continue
-        try:
-            value = ast.literal_eval(token)
-        except (ValueError, SyntaxError):
-            return None
-        if isinstance(value, bytes):
-            return None
-        values.append(value)
-    return values
-
-
-def _choices(context: Context) -> tuple[IssueCode, str, tuple[str, ...]]:
-    values = _literals(context["expected"])
-    if not values:
-        return "enum", f"one of {context['expected']}", ()
-    return "enum", wording.one_of(values), tuple(quoted(value) for value in values)
-
-
-def _length(context: Context, word: str, key: str) -> str:
-    unit = "field" if context["field_type"] == "Dictionary" else "item"
-    return f"{word} {wording.counted(context[key], unit)}"
-
-
-_OTHER: tuple[IssueCode, str] = ("other", "")
-
-#: The words for each of pydantic's error types; with a context where they name a bound.
-_WORDS: Mapping[str, tuple[IssueCode, str | Callable[[Context], str]]] = {
-    "missing": ("missing", wording.REQUIRED),
-    "missing_argument": ("missing", wording.REQUIRED),
-    "missing_keyword_only_argument": ("missing", wording.REQUIRED),
-    "missing_positional_only_argument": ("missing", wording.REQUIRED),
-    "extra_forbidden": ("extra", wording.UNDECLARED),
-    "unexpected_keyword_argument": ("extra", wording.UNDECLARED),
-    "unexpected_positional_argument": ("extra", wording.UNDECLARED),
-    "model_type": ("type", wording.KINDS["object"]),
-    "model_attributes_type": ("type", wording.KINDS["object"]),
-    "dataclass_type": ("type", wording.KINDS["object"]),
-    "dict_type": ("type", wording.KINDS["object"]),
-    "mapping_type": ("type", wording.KINDS["object"]),
-    "list_type": ("type", wording.KINDS["array"]),
-    "tuple_type": ("type", wording.KINDS["array"]),
-    "set_type": ("type", wording.KINDS["array"]),
-    "frozen_set_type": ("type", wording.KINDS["array"]),
-    "iterable_type": ("type", wording.KINDS["array"]),
-    "string_type": ("type", wording.KINDS["string"]),
-    "bytes_type": ("type", wording.KINDS["string"]),
-    "int_type": ("type", wording.KINDS["integer"]),
-    "int_parsing": ("type", wording.KINDS["integer"]),
-    "int_from_float": ("type", wording.KINDS["integer"]),
-    "float_type": ("type", wording.KINDS["number"]),
-    "float_parsing": ("type", wording.KINDS["number"]),
-    "decimal_type": ("type", wording.KINDS["number"]),
-    "decimal_parsing": ("type", wording.KINDS["number"]),
-    "bool_type": ("type", wording.KINDS["boolean"]),
-    "bool_parsing": ("type", wording.KINDS["boolean"]),
-    "none_required": ("type", wording.KINDS["null"]),
-    "date_type": ("format", wording.DATE),
-    "date_parsing": ("format", wording.DATE),
-    "date_from_datetime_parsing": ("format", wording.DATE),
-    "date_from_datetime_inexact": ("format", wording.DATE),
-    "datetime_type": ("format", wording.DATE_TIME),
-    "datetime_parsing": ("format", wording.DATE_TIME),
-    "datetime_from_date_parsing": ("format", wording.DATE_TIME),
-    "time_type": ("format", wording.TIME),
-    "time_parsing": ("format", wording.TIME),
-    "time_delta_type": ("format", wording.FORMATS["duration"]),
-    "time_delta_parsing": ("format", wording.FORMATS["duration"]),
-    "uuid_type": ("format", wording.FORMATS["uuid"]),
-    "uuid_parsing": ("format", wording.FORMATS["uuid"]),
-    "url_type": ("format", wording.FORMATS["uri"]),
-    "url_parsing": ("format", wording.FORMATS["uri"]),
-    "url_syntax_violation": ("format", wording.FORMATS["uri"]),
-    "url_scheme": ("format", lambda context: f"a URL that begins with {context['expected_schemes']}"),
-    "json_type": ("type", "a string that holds JSON"),
-    "json_invalid": ("format", "a string that holds JSON"),
-    "greater_than_equal": ("range", lambda context: wording.bounded("at least", context["ge"])),
-    "greater_than": ("range", lambda context: wording.bounded("more than", context["gt"])),
-    "less_than_equal": ("range", lambda context: wording.bounded("at most", context["le"])),
-    "less_than": ("range", lambda context: wording.bounded("less than", context["lt"])),
-    "multiple_of": ("range", lambda context: wording.bounded("a multiple of", context["multiple_of"])),
-    "string_too_short": ("length", lambda context: f"at least {wording.counted(context['min_length'], 'character')}"),
-    "string_too_long": ("length", lambda context: f"at most {wording.counted(context['max_length'], 'character')}"),
-    "too_short": ("length", lambda context: _length(context, "at least", "min_length")),
-    "too_long": ("length", lambda context: _length(context, "at most", "max_length")),
-    "string_pattern_mismatch": ("pattern", lambda context: wording.matching(context["pattern"])),
-}
-
-
-def _expected(error: Mapping[str, Any]) -> tuple[IssueCode, str, tuple[str, ...]]:
-    """The code of an error, what was expected in words, and the closed set of values if there is one."""
-    kind: str = error["type"]
-    context: Context = error.get("ctx") or {}
-    message: str = error["msg"]
-    if kind in {"literal_error", "enum"}:
-        return _choices(context)
-    if kind in {"value_error", "assertion_error"}:
-        return "custom", wording.holding(str(context["error"])), ()
-    if kind in _WORDS:
-        code, words = _WORDS[kind]
-        return code, words if isinstance(words, str) else words(context), ()
-    return "other", _plain(message), ()
-
-
-def _plain(message: str) -> str:
-    """What pydantic, or a PydanticCustomError, says of the input, turned into what was expected."""
-    said, be, what = message.partition("Input should be ")
-    return what if be and not said else wording.holding(message)
+def _kind_issue(error: Mapping[str, Any], steps: tuple[Step, ...], value: JSON, tags: tuple[JSON, ...]) -> Issue:
+    """The finding where a function tells the kinds apart: their tags are names, and no values of the reply."""
+    if error["type"] == "union_tag_not_found":
+        former = _issue(error, steps, code="missing", expected=wording.REQUIRED)
+    else:
+        former = _invalid_tag(error, steps, value, ())
+    issue = _issue(error, steps, code="union", expected=wording.kind_of(tags), got=described(value))
+    return replace(issue, former=former)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from pytest_llm.errors import SchemaError
 from pytest_llm.schemas.issue import Issue, Leniency, Report, one_line
 from pytest_llm.schemas.json_text import NotJson, json_issue, load_json
-from pytest_llm.schemas.pydantic_findings import pydantic_issues
+from pytest_llm.schemas.nullable import with_null
+from pytest_llm.schemas.pydantic_findings import Names, pydantic_issues
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -35,6 +36,7 @@ class TypeValidator:
     name: str
     leniency: Leniency
     adapter: TypeAdapter[Any]
+    names: Names
 
     def __call__(self, text: str) -> Report:
         """Validate an output."""
@@ -53,7 +55,8 @@ class TypeValidator:
             if errors[0]["type"] == "json_invalid" and errors[0]["input"] == document:
                 issues: tuple[Issue, ...] = (_unreadable(str(errors[0]["msg"])),)
             else:
-                issues = pydantic_issues(errors, data)
+                found = pydantic_issues(errors, data, self.names)
+                issues = with_null(self.adapter, found, data, self.names)
             return Report(valid=False, data=data, issues=issues, leniency=needed)
         except Exception as wrong:  # a validator of the user may raise anything
             raise _broken(self.name, wrong) from wrong
@@ -62,7 +65,9 @@ class TypeValidator:
 
 def type_validator(schema: Any, leniency: Leniency) -> TypeValidator:
     """The validator of a type; a SchemaError when pydantic cannot make one."""
-    return TypeValidator(name=type_name(schema), leniency=leniency, adapter=adapter_of(schema))
+    adapter = adapter_of(schema)
+    names = Names.of(adapter.core_schema)
+    return TypeValidator(name=type_name(schema), leniency=leniency, adapter=adapter, names=names)
 
 
 def adapter_of(schema: Any) -> TypeAdapter[Any]:

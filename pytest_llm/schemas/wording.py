@@ -118,6 +118,20 @@ def holding(message: str) -> str:
     return f"a value for which this holds: {message}" if message else "a value that passes the schema's own check"
 
 
+def passing(check: str) -> str:
+    """A value that passes a check of the user's own, which has no words of its own."""
+    return f"a value that passes the check {check}"
+
+
+def kind_of(tags: Sequence[JSON]) -> str:
+    """A value of one of several kinds, which a function tells apart.
+
+    >>> kind_of(["cat", "dog"])
+    "a value of the kind 'cat' or 'dog'"
+    """
+    return f"a value of the kind {either([_choice(tag) for tag in tags])}"
+
+
 def name_that_is(expected: str) -> str:
     """For a field whose name is what is wrong."""
     return f"another name for this field: {expected}"

@@ -66,7 +66,7 @@ def test_the_body_goes_out_as_it_is_also_what_the_sdk_does_not_know(ask, answer_
 
 
 def test_the_json_is_handed_on_as_it_came_not_as_the_sdk_reads_it(ask, answer_with):
-    odd = {"choices": [{"finish_reason": 1, "more": "none"}], "new": [1.0, {"x": None}]}
+    odd = {"choices": [{"finish_reason": "odd", "more": 1}], "new": [1.0, {"x": None}]}
     assert ask(answer_with((200, odd, {"content-type": "text/plain"})).url, REQUEST).data == odd
 
 

@@ -61,9 +61,9 @@ def test_a_text_is_read_with_the_least_help_that_it_needs_and_with_no_less(text,
         ("[" * 100_000, "nested more than 200 deep"),
         ("[" * 201 + "]" * 201, "nested more than 200 deep"),
         ('{"a":' * 201 + "1" + "}" * 201, "nested more than 200 deep"),
-        ('{"a": 1', "not JSON: Expecting ',' delimiter: line 1 column 8 (char 7)"),
-        ("", "not JSON: Expecting value: line 1 column 1 (char 0)"),
-        ("[\u0661]", "not JSON: Expecting value: line 1 column 2 (char 1)"),
+        ('{"a": 1', "the text ends before the document is complete, expecting ',' or '}', at line 1 column 8"),
+        ("", "nothing in it begins like JSON"),
+        ("[\u0661]", "expecting a value or ']' at line 1 column 2"),
     ],
 )
 @pytest.mark.parametrize("level", ["strict", "fence", "extract"])

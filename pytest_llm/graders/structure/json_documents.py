@@ -20,7 +20,6 @@ from pytest_llm.schemas import (
     Report,
     Validator,
     documents,
-    fenced,
     fingerprint,
     load_json,
     quoted,
@@ -43,7 +42,7 @@ def valid_json() -> Grader:
         try:
             load_json(text, "strict")
         except ValueError as problem:
-            return False, f"the text is not JSON ({problem}){_around(text)}; got {quoted(text)}"
+            return False, f"the text is not JSON ({problem}); got {quoted(text)}"
         return True
 
     return Grader(name="valid_json", function=grade)
@@ -132,18 +131,3 @@ def _problem(document: str) -> str:
     except ValueError as problem:
         return str(problem)
     return ""
-
-
-def _around(text: str) -> str:
-    """What would have to go for the text to be JSON, as a part of a reason."""
-    try:
-        _, needed = load_json(text, "extract")
-    except ValueError:
-        return ""
-    if needed == "extract":
-        return "; there is JSON in it, with text around it"
-    if fenced(text) is not None:
-        return "; it is JSON in a code fence"
-    if text.startswith("\ufeff"):
-        return "; it is JSON after a byte order mark"
-    return "; it is JSON with foreign blanks around it"
