@@ -157,6 +157,7 @@ class Retry:
             budget=plan.budget,
             sample=opened.draw.sample,
             score=None if plan.score is None else self._score(plan.score, known),
+            is_recorded=lambda request, slot: opened.recorder.knows(opened.recorder.declared(request), slot),
         )
         return _Job(opened, task, plan)
 

@@ -13,7 +13,7 @@ from pytest_llm.schemas import JSON, Issue, quoted
 if TYPE_CHECKING:
     from pytest_llm.correction.budget import Budget
 
-WORDS = 1
+WORDS = 2
 """The version of the words in which the policies feed errors back; a recording of a correction states it."""
 
 Outcome = Literal[

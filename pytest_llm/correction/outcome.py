@@ -77,11 +77,7 @@ class Target:
             valid=all(one.valid for one in reports),
             value=tuple(one.value for one in reports) if all(one.valid for one in reports) else None,
             data=[one.data for one in reports],
-            issues=tuple(
-                replace(issue, path=f"/{number}{issue.path}")
-                for number, one in enumerate(reports)
-                for issue in one.issues
-            ),
+            issues=tuple(issue.below(f"/{number}") for number, one in enumerate(reports) for issue in one.issues),
         )
         return "valid" if several.valid else "invalid", several
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias, cast, get_args
 
 from pytest_llm.calls import Api, Message, ToolCall
-from pytest_llm.correction.attempt import Attempt
+from pytest_llm.correction.attempt import WORDS, Attempt
 from pytest_llm.correction.outcome import Form
 from pytest_llm.errors import CorrectionError
 from pytest_llm.schemas import JSON, Issue
@@ -58,11 +58,15 @@ class FeedbackContext:
     budget: Budget
     #: How the model is to answer.
     form: Form = "json"
+    #: The version of the words that findings have: an older one where a recording was made with it.
+    words: int = WORDS
 
     @property
     def issues(self) -> tuple[Issue, ...]:
         """What is wrong with the reply."""
-        return self.attempt.issues
+        if self.words == WORDS:
+            return self.attempt.issues
+        return tuple(issue.former or issue for issue in self.attempt.issues)
 
     def turn(self, text: str, *, keep: Keep = "last") -> list[JSON]:
         """The conversation, the reply that failed, and a text about it: of a tool's call, as what the tool said."""

@@ -38,6 +38,8 @@ class Task:
     sample: int = 1
     score: Score | None = None
     price: Price | None = None
+    #: Whether a request has a recorded reply in a slot: then older words, in which it was made, are kept.
+    is_recorded: Callable[[Request, str], bool] = lambda _request, _slot: False
 
 
 class Run:
@@ -67,7 +69,10 @@ class Run:
     def slot(self) -> str:
         """Where the attempt that is under way is recorded, within its sample: all arms share the first one."""
         number = len(self.attempts) + (self.request is not None)
-        return FIRST_SLOT if number <= 1 else f"{_in_slot(self.feedback.name)}/{number}"
+        return FIRST_SLOT if number <= 1 else self._slot_of(number)
+
+    def _slot_of(self, number: int) -> str:
+        return f"{_in_slot(self.feedback.name)}/{number}"
 
     def fork(self, feedback: Feedback, *, is_overdue: Callable[[str], bool]) -> Run:
         """A run of another policy that goes on from the first attempt of this one."""
@@ -156,7 +161,7 @@ class Run:
     def _is_late(self) -> bool:
         if self.task.budget.deadline is None:
             return False
-        return self._is_overdue(f"{_in_slot(self.feedback.name)}/{len(self.attempts) + 1}")
+        return self._is_overdue(self._slot_of(len(self.attempts) + 1))
 
     def insert_feedback(self) -> None:
         """Make the next request of the failure and the policy. Raises CorrectionError for a policy that fails."""
@@ -170,12 +175,22 @@ class Run:
             budget=task.budget,
             form=task.target.form_of(last.response),
         )
+        request, said = self._request_after(context)
+        slot = self._slot_of(len(self.attempts) + 1)
+        if any(issue.former for issue in last.issues) and not task.is_recorded(request, slot):
+            former = self._request_after(replace(context, words=1))
+            if task.is_recorded(former[0], slot):
+                request, said = former
+        self.request, self._said = request, said
+
+    def _request_after(self, context: FeedbackContext) -> tuple[Request, str]:
+        """Return the request that a policy makes of a failure, and what it inserts."""
+        task, last = self.task, context.attempt
         wire = next_conversation(self.feedback, context)
-        self._said = inserted(wire, context)
         body = {**last.request.body, "messages" if task.prompt.api == "chat" else "input": wire}
         if task.prompt.parameters.get("seed") == "sample":  # the same seed would bring the same reply
             body["seed"] = seed_of(task.inputs, task.sample, self.feedback.name, len(self.attempts) + 1)
-        self.request = replace(last.request, body=body)
+        return replace(last.request, body=body), inserted(wire, context)
 
     def trace(self) -> Trace:
         """The run, when it has ended."""

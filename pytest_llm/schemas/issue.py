@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol, TypeAlias
 
 JSON: TypeAlias = Any
@@ -46,6 +46,11 @@ class Issue:
     #: The finding in the words of version 1, in which older recordings of corrections feed it back; None where they are
     #: the same.
     former: Issue | None = field(default=None, compare=False, repr=False)
+
+    def below(self, path: str) -> Issue:
+        """Return the finding as one about a document that stands at a path of a larger one."""
+        former = None if self.former is None else self.former.below(path)
+        return replace(self, path=f"{path}{self.path}", former=former)
 
     @property
     def line(self) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pytest_llm.errors import SchemaError
 from pytest_llm.schemas import wording
+from pytest_llm.schemas.culprit import check_that_failed
 from pytest_llm.schemas.issue import Issue, Report, described, one_line
 
 #: How much of the text is shown from where it stops matching.
@@ -64,7 +65,7 @@ class CallableValidator:
         try:
             verdict = self.check(text)
         except (ValueError, AssertionError) as failed:
-            return self._invalid(self._issue(text, str(failed), type(failed).__name__))
+            return self._invalid(self._of_error(text, failed))
         except Exception as wrong:  # it judges texts of a model: any other error is its own
             raise SchemaError(
                 f"the schema {self.name} raised {type(wrong).__name__}: {one_line(str(wrong))}",
@@ -82,6 +83,13 @@ class CallableValidator:
             case list() | tuple() if all(isinstance(one, Issue) for one in verdict):
                 return self._invalid(*verdict) if verdict else Report(valid=True, value=text)
         raise self._unknown(verdict)
+
+    def _of_error(self, text: str, failed: Exception) -> Issue:
+        """The finding for what the function raised: its author's words, not those of Python's library."""
+        former = self._issue(text, str(failed), type(failed).__name__)
+        if (name := check_that_failed(failed)) is None:
+            return former
+        return replace(former, expected=wording.passing(name), former=former)
 
     def _issue(self, text: str, message: str, source_code: str) -> Issue:
         return Issue(

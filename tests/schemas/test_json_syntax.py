@@ -45,7 +45,7 @@ FAULTS = [
     ("{a: 1}", "there is a key without double quotes at line 1 column 2"),
     ('{"a": 1, b: 2}', "there is a key without double quotes at line 1 column 10"),
     ('{"a": True}', "there is True, which is true in JSON, at line 1 column 7"),
-    ('[None]', "there is None, which is null in JSON, at line 1 column 2"),
+    ("[None]", "there is None, which is null in JSON, at line 1 column 2"),
     ('{"a": yes}', "expecting a value at line 1 column 7"),
     ('{"a": 1 // one\n}', "there is a comment, which JSON does not have, at line 1 column 9"),
     ('\ufeff{"a": 1}', "there is a byte order mark before the document at line 1 column 1"),
@@ -75,7 +75,7 @@ def test_a_finding_says_what_and_where_and_shows_the_place():
     (issue,) = validator_for({"type": "object"})(text).issues
     assert issue.path == ""
     assert issue.expected == "a JSON document (expecting ',' or '}' at line 1 column 1521)"
-    assert r'{\"id\": 49 \"name\"' in issue.got
+    assert r"{\"id\": 49 \"name\"" in issue.got
     assert len(issue.got) < 150
 
 
@@ -84,7 +84,7 @@ def test_within_a_fence_the_lines_are_those_of_the_whole_reply():
     assert issue.expected == "a JSON document (expecting ',' or ']' at line 3 column 3)"
 
 
-@given(st.text() | st.text(alphabet='[]{}:,"\\ \n0-1.eEtrufalsn\'/`'))
+@given(st.text() | st.text(alphabet="[]{}:,\"\\ \n0-1.eEtrufalsn'/`"))
 def test_whatever_is_no_json_has_a_fault_within_it_or_nothing_like_json(text):
     try:
         load_json(text, "strict")
@@ -95,7 +95,9 @@ def test_whatever_is_no_json_has_a_fault_within_it_or_nothing_like_json(text):
         assert fault is not None or wrong.reason != "syntax" or begins == "" or begins not in '[{"-0123456789'
 
 
-@pytest.mark.parametrize("text", ['{"a":' * 300_000, "[1," * 500_000, '["' + "a" * 2_000_000, "[" + "1," * 500_000 + "x"])
+@pytest.mark.parametrize(
+    "text", ['{"a":' * 300_000, "[1," * 500_000, '["' + "a" * 2_000_000, "[" + "1," * 500_000 + "x"]
+)
 def test_megabytes_are_looked_through_once(text):
     """Were it quadratic, this test would not end."""
     assert fault_in(text).position > 0

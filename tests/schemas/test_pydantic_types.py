@@ -111,7 +111,13 @@ BELL = "\\u0007"
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        ('Here is the record: {"a": 1}', 'expected a JSON document; got "Here is the record: {\\"a\\": 1}".'),
+        (
+            'Here is the record: {"a": 1}',
+            (
+                "expected a JSON document (there is other text before the document at line 1 column 1); "
+                'got "Here is the record: {\\"a\\": 1}".'
+            ),
+        ),
         ("x" * 80, 'expected a JSON document; got "' + "x" * 80 + '".'),
         ("x" * 81, 'expected a JSON document; got "' + "x" * 77 + '...".'),
         ("\x07" * 81, f'expected a JSON document; got "{BELL * 77}...".'),
@@ -137,7 +143,7 @@ def test_the_leniency_that_was_needed_is_recorded_also_when_the_data_is_wrong():
 
 def test_a_custom_check_speaks_in_its_own_words_on_one_line():
     assert lines(Order, GOOD | {"due": "2025-02-30"}) == [
-        '/due: expected a value for which this holds: day is out of range for month; got string "2025-02-30".'
+        '/due: expected a value that passes the check Order.real_date; got string "2025-02-30".'
     ]
 
     def picky(_value):
@@ -287,11 +293,13 @@ def failing(error):
         ),
         (Json[list[int]], "3", ["(whole reply): expected a string that holds JSON; got integer 3."]),
         (Json[list[int]], '"x"', ['(whole reply): expected a string that holds JSON; got string "x".']),
-        (typing.Callable, "3", ["(whole reply): expected callable; got integer 3."]),
+        (typing.Callable, "3", ["(whole reply): expected a value that passes the schema's own check; got integer 3."]),
         (
             AwareDatetime,
             '"2025-01-01T00:00"',
-            [f'{HOLDS}: Input should have timezone info; got string "2025-01-01T00:00".'],
+            [
+                '(whole reply): expected a date and time (YYYY-MM-DDThh:mm:ss and then Z or an offset); got string "2025-01-01T00:00".'
+            ],
         ),
         (
             Annotated[int, failing(PydanticCustomError("odd", "be {what}", {"what": "odd"}))],
@@ -333,7 +341,11 @@ Tagged = Annotated[Card | Bank, Field(discriminator="kind")]
         ),
         (Payment, {"how": 3}, ["/how: expected an object; got integer 3."]),
         (int | str, [], ["(whole reply): expected an integer or a string; got array []."]),
-        (int | str | None, [], ["(whole reply): expected an integer or a string; got array []."]),
+        (int | str | None, [], ["(whole reply): expected an integer, a string or null; got array []."]),
+        (bool | None, [], ["(whole reply): expected true or false or null; got array []."]),
+        (Literal["a", 1] | None, [], ["(whole reply): expected one of 'a', 1 or null; got array []."]),
+        (list[int | None], ["a", None], ['/0: expected an integer or null; got string "a".']),
+        (list[int], ["a"], ['/0: expected an integer; got string "a".']),
         (Literal["a"] | int, '"b"', ["(whole reply): expected 'a' or an integer; got string \"b\"."]),
         (Literal["a"] | Card, '"b"', ["(whole reply): expected 'a' or an object; got string \"b\"."]),
         (dt.date | Literal["unknown"], '"3 May"', ['(whole reply): expected a date (YYYY-MM-DD); got string "3 May".']),
@@ -360,14 +372,14 @@ Tagged = Annotated[Card | Bank, Field(discriminator="kind")]
                 Annotated[Card, Tag("a")] | Annotated[Bank, Tag("b")], Discriminator(lambda value: value.get("t", "z"))
             ],
             {},
-            ["(whole reply): expected one of 'a' or 'b'; got object {}."],
+            ["(whole reply): expected a value of the kind 'a' or 'b'; got object {}."],
         ),
         (
             Annotated[
                 Annotated[Card, Tag("a")] | Annotated[Bank, Tag("b")], Discriminator(lambda value: value.get("t"))
             ],
             {},
-            ["(whole reply): expected a value (the field is required)."],
+            ["(whole reply): expected a value of the kind 'a' or 'b'; got object {}."],
         ),
         (
             Annotated[int | str, WrapValidator(lambda value, handler: handler(value))],
@@ -557,3 +569,94 @@ def test_a_typed_dict_of_typing_gets_the_import_that_works():
     with pytest.raises(SchemaError) as wrong:
         validator_for(typing.TypedDict("Old", {"a": int}))
     assert str(wrong.value).splitlines()[-1] == "  do          from typing_extensions import TypedDict"
+
+
+class Deep(BaseModel):
+    width: int = Field(validation_alias=AliasPath("deep", "w/h", 0))
+    name: str = Field(validation_alias=AliasChoices(AliasPath("a", "b"), "name"))
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ({"name": "x"}, ["/deep/w~1h/0: expected a value (the field is required)."]),
+        ({"name": "x", "deep": {"w/h": []}}, ["/deep/w~1h/0: expected a value (the field is required)."]),
+        ({"name": "x", "deep": {"w/h": ["y"]}}, ['/deep/w~1h/0: expected an integer; got string "y".']),
+        ({"deep": {"w/h": [1]}}, ["/a/b: expected a value (the field is required)."]),
+    ],
+)
+def test_an_alias_that_is_a_path_is_shown_whole(value, expected):
+    assert lines(Deep, value) == expected
+
+
+def odd(text):
+    """The checks of a user: what Python's own functions say of a value is not repeated."""
+    if text == "raised":
+        raise ValueError("it is not odd")
+    if text == "nested":
+        json.loads("x")
+    if text == "asserted":
+        raise AssertionError("it is asserted")
+    return int(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("raised", "a value for which this holds: it is not odd"),
+        ("asserted", "a value for which this holds: it is asserted"),
+        ("nested", "a value that passes the check odd"),
+        ("seven", "a value that passes the check odd"),
+    ],
+)
+def test_words_of_pythons_library_are_not_repeated(text, expected):
+    (of_a_type,) = validator_for(Annotated[str, AfterValidator(odd)])(json.dumps(text)).issues
+    (of_a_text,) = validator_for(odd)(text).issues
+    assert of_a_type.expected == of_a_text.expected == expected
+
+
+def test_a_custom_error_of_the_type_value_error_is_shown_in_its_own_words():
+    """As the one of pydantic's EmailStr."""
+    kind = Annotated[str, failing(PydanticCustomError("value_error", "it is no address: {reason}", {"reason": "no @"}))]
+    assert lines(kind, '"x"') == [f'{HOLDS}: it is no address: no @; got string "x".']
+
+
+WORDS_OF_VERSION_1 = [
+    (Deep, {"name": "x"}, "/0: expected a value (the field is required)."),
+    (int | None, "x", '(whole reply): expected an integer; got string "x".'),
+    (
+        Order,
+        GOOD | {"due": "2025-02-30"},
+        '/due: expected a value for which this holds: day is out of range for month; got string "2025-02-30".',
+    ),
+    (
+        Annotated[Annotated[Card, Tag("a")] | Annotated[Bank, Tag("b")], Discriminator(lambda value: value.get("t"))],
+        {},
+        "(whole reply): expected a value (the field is required).",
+    ),
+    (AwareDatetime, "2025-01-01T00:00", f'{HOLDS}: Input should have timezone info; got string "2025-01-01T00:00".'),
+    ({"format": "time"}, "x", '(whole reply): expected a time (hh:mm:ss); got string "x".'),
+    (
+        {"propertyNames": {"format": "time"}},
+        {"x": 1},
+        '/x: expected another name for this field: a time (hh:mm:ss); got string "x".',
+    ),
+    ({"allOf": [False]}, 1, "(whole reply): expected no such field; got integer 1."),
+    ({"anyOf": [{"type": "string"}, {"type": "null"}]}, 3, "(whole reply): expected a string; got integer 3."),
+]
+
+
+@pytest.mark.parametrize(("schema", "value", "line"), WORDS_OF_VERSION_1)
+def test_a_finding_knows_the_words_that_recordings_of_version_1_have(schema, value, line):
+    (issue,) = validator_for(schema)(json.dumps(value)).issues
+    assert issue.line != line
+    assert issue.former.line == line
+    assert issue.below("/0").former.path == f"/0{issue.former.path}"
+
+
+def test_a_finding_about_syntax_knows_them_too():
+    text = json.dumps(list(range(100)))[:-1]
+    (issue,) = validator_for(list[int])(text).issues
+    assert issue.former.line == f'(whole reply): expected a JSON document; got "{text[:77]}...".'
+    (plain,) = validator_for(list[int])("No.").issues
+    assert plain.former is None
