@@ -26,18 +26,45 @@ _LISTED = ("prefixItems", "items")
 class Failure(Protocol):
     """What is used of a jsonschema ValidationError; there, everything may also be unset, until it has been raised."""
 
-    message: str
-    #: The keyword; "false" for the schema `false`.
-    validator: str
-    validator_value: JSON
-    instance: JSON
-    schema: JSON
-    context: Sequence[Failure]
-    parent: Failure | None
-    #: From the schema of the parent, when it is in the parent's context.
-    schema_path: Sequence[str | int]
-    absolute_path: Sequence[str | int]
-    absolute_schema_path: Sequence[str | int]
+    @property
+    def message(self) -> str:
+        """The validator's own words."""
+
+    @property
+    def validator(self) -> str:
+        """The keyword; "false" for the schema `false`."""
+
+    @property
+    def validator_value(self) -> JSON:
+        """What the schema has under the keyword."""
+
+    @property
+    def instance(self) -> JSON:
+        """The value that does not conform."""
+
+    @property
+    def schema(self) -> JSON:
+        """The schema that has the keyword."""
+
+    @property
+    def context(self) -> Sequence[Failure]:
+        """The failures in the branches of a union."""
+
+    @property
+    def parent(self) -> Failure | None:
+        """The failure in whose context this one is."""
+
+    @property
+    def schema_path(self) -> Sequence[str | int]:
+        """The steps through the schema, from that of the parent."""
+
+    @property
+    def absolute_path(self) -> Sequence[str | int]:
+        """The steps through the document."""
+
+    @property
+    def absolute_schema_path(self) -> Sequence[str | int]:
+        """The steps through the schema."""
 
 
 def json_schema_issues(errors: Iterable[Failure], data: JSON) -> tuple[Issue, ...]:

@@ -7,16 +7,24 @@ jsonschema-rs decides, and jsonschema says what is wrong with what that refuses.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_llm.errors import SchemaError
 from pytest_llm.schemas import wording
 from pytest_llm.schemas.issue import JSON, Issue, Leniency, Report, one_line, quoted
-from pytest_llm.schemas.json_schema_engine import DEFAULT_DRAFT, DRAFTS, accepts, engine_of, format_check, leads_nowhere
-from pytest_llm.schemas.json_schema_findings import json_schema_issues
-from pytest_llm.schemas.json_schema_walk import failures, keywords_of, registry, walker_of
+from pytest_llm.schemas.json_schema_engine import (
+    DEFAULT_DRAFT,
+    DRAFTS,
+    accepts,
+    engine_of,
+    format_check,
+    leads_nowhere,
+    plain_failures,
+)
+from pytest_llm.schemas.json_schema_findings import Failure, json_schema_issues
+from pytest_llm.schemas.json_schema_walk import MOST_FAILURES, failures, keywords_of, registry, walker_of
 from pytest_llm.schemas.json_text import NotJson, json_issue, load_json
 
 if TYPE_CHECKING:
@@ -90,11 +98,17 @@ class JsonSchemaValidator:
         except NotJson as problem:
             return Report(valid=False, issues=(json_issue(problem, text),))
         if not accepts(self.engine, data):
-            issues = json_schema_issues(failures(self.walker, data), data) or (_UNKNOWN,)
-            return Report(valid=False, data=data, issues=issues, leniency=needed)
+            return Report(valid=False, data=data, issues=self._issues(data), leniency=needed)
         if self.is_disputed and (found := failures(self.walker, data)):
             raise _disagreement(self.name, json_schema_issues(found, data))
         return Report(valid=True, value=data, data=data, leniency=needed)
+
+    def _issues(self, data: JSON) -> tuple[Issue, ...]:
+        """Return what is wrong with a document that the engine refuses."""
+        found: Sequence[Failure] | None = plain_failures(self.engine, self.walker.schema, data, MOST_FAILURES)
+        if not found:
+            found = failures(self.walker, data)
+        return json_schema_issues(found, data) or (_UNKNOWN,)
 
 
 _UNKNOWN = Issue(path="", code="other", expected=wording.UNKNOWN, source="jsonschema-rs", source_code="unknown")

@@ -39,7 +39,7 @@ def test_an_issue_carries_the_machine_readable_side_too():
         expected="one of 'x' or 2",
         got='string "y"',
         allowed=('"x"', "2"),
-        message="'y' is not one of ['x', 2]",
+        message='"y" is not one of "x" or 2',
         source="jsonschema",
         source_code="enum",
     )
@@ -387,7 +387,7 @@ def test_two_libraries_that_disagree_about_an_intricate_schema_are_no_verdict(mo
 def test_a_walk_that_takes_too_long_ends_with_what_it_has_found(monkeypatch):
     ticks = iter(range(10_000))
     monkeypatch.setattr(json_schema_walk.time, "thread_time", lambda: next(ticks) / 10)
-    items = validator_for({"items": {"type": "string"}})(json.dumps(list(range(100))))
+    items = validator_for({"items": {"not": {"type": "integer"}}})(json.dumps(list(range(100))))
     assert 0 < len(items.issues) < 100
     nothing = validator_for({"allOf": [{"allOf": [{"not": {"anyOf": [{"type": "integer"}] * 30}}]}]})("1")
     assert not nothing.valid

@@ -2,7 +2,7 @@
 
 Source: RFC 8259, with what it leaves to a reader decided strictly: a key twice in one object, a number too large for a
 float, more than 200 arrays and objects inside each other are mistakes of the text. Schemas: JSON Schema in the draft
-that `$schema` names, 2020-12 without it, by the library jsonschema; types by pydantic.
+that `$schema` names, 2020-12 without it, by the library jsonschema-rs, and worded by jsonschema; types by pydantic.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pytest_llm.graders.parameters import refused
 from pytest_llm.graders.reading import CannotRead, NotConforming, listed, plain, text_of
 from pytest_llm.prompts import Case
 from pytest_llm.schemas import (
+    Leniency,
     Report,
     Validator,
     documents,
@@ -75,19 +76,24 @@ def contains_json(schema: Any = None) -> Grader:
     return Grader(name="contains_json", function=grade, params=params)
 
 
-def json_schema(schema: Any) -> Grader:
-    """The output, as JSON, conforms to this JSON Schema, or to this type, as a prompt's schema would find.
+def json_schema(schema: Any, *, leniency: Leniency = "fence") -> Grader:
+    r"""The output, as JSON, conforms to this JSON Schema, or to this type, as a prompt's schema would find.
 
-    A text may be fenced, as it may for a prompt. A JSON Schema is a dict; a type is a pydantic model, a dataclass,
-    `list[int]`, whatever pydantic reads JSON into.
+    A JSON Schema is a dict; a type is a pydantic model, a dataclass, `list[int]`, whatever pydantic reads JSON into.
+    `leniency`: how much help a text may get before it counts as JSON, as for a prompt: "strict", "fence", "extract" or
+    "repair".
+
+    >>> json_schema({"type": "array"}, leniency="strict").grade("```json\n[1]\n```").passed
+    False
     """
-    validator = a_schema("json_schema", schema)
+    validator = a_schema("json_schema", schema, leniency)
 
     def grade(output: object, _case: Case | None) -> Told:
         found = _issues(validator(_json_text(output)))
         return not found, found
 
-    return Grader(name="json_schema", function=grade, params=(("schema", fingerprint(schema)),))
+    params: tuple[tuple[str, Any], ...] = () if leniency == "fence" else (("leniency", leniency),)
+    return Grader(name="json_schema", function=grade, params=(("schema", fingerprint(schema)), *params))
 
 
 def conforms(validator: Validator, value: object) -> tuple[bool, str]:
@@ -100,9 +106,9 @@ def conforms(validator: Validator, value: object) -> tuple[bool, str]:
     return not found, found
 
 
-def a_schema(grader: str, schema: Any) -> Validator:
+def a_schema(grader: str, schema: Any, leniency: Leniency = "fence") -> Validator:
     """The validator of a schema that reads JSON, made once."""
-    validator = validator_for(schema)  # what is no schema at all, it says
+    validator = validator_for(schema, leniency=leniency)  # what is no schema at all, it says
     if not reads_json(schema):
         fix = f'{grader}({{"type": "object", "required": ["id"]}})'
         raise refused(grader, "schema", schema, "is a schema of text, not of JSON", fix)
