@@ -105,6 +105,8 @@ def visible(text: str) -> str:
     >>> visible("\x1b[2J")
     '\\x1b[2J'
     """
+    if text.isascii() and text.isprintable():  # as nearly always, and several times as fast to see
+        return text
     return _ACTIVE.sub(
         lambda found: f"\\x{ord(found[0]):02x}" if found[0] < "\u0100" else f"\\u{ord(found[0]):04x}", text
     )
