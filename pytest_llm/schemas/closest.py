@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from pytest_llm.schemas.issue import JSON, Issue
+from pytest_llm.schemas.issue import Issue
 from pytest_llm.schemas.wording import KINDS, either, one_of
 
 
@@ -44,23 +44,21 @@ def or_null(issue: Issue) -> Issue:
     'an integer, a string or null'
     """
     former = issue.former or issue
-    if issue.allowed:
-        values = [_value(one) for one in issue.allowed]
-        return replace(issue, expected=one_of([*values, None]), allowed=(*issue.allowed, "null"), former=former)
+    allowed = (*issue.allowed, "null") if issue.allowed else ()
     kinds = re.split(", | or ", issue.expected)
     expected = either([*(kinds if set(kinds) <= _KINDS else [issue.expected]), KINDS["null"]])
-    return replace(issue, expected=expected, former=former)
+    return replace(issue, expected=_one_of(allowed) or expected, allowed=allowed, former=former)
 
 
 _KINDS = frozenset(KINDS.values())
 
 
-def _value(shown: str) -> JSON:
-    """Return the value of a choice, or, where it is too long to be shown whole, what is shown."""
+def _one_of(allowed: Sequence[str]) -> str:
+    """Return the words for choices; "" where there is none, or one is too long to be shown whole."""
     try:
-        return json.loads(shown)
+        return one_of([json.loads(value) for value in allowed]) if allowed else ""
     except ValueError:
-        return shown
+        return ""
 
 
 def _wants_null(at: str, branch: Sequence[Issue]) -> bool:
@@ -85,8 +83,7 @@ def _merged(at: str, issues: Sequence[Issue]) -> Issue:
     """One finding that names all alternatives."""
     first = issues[0]
     allowed = tuple(dict.fromkeys(value for issue in issues for value in issue.allowed))
-    if all(issue.allowed for issue in issues):
-        expected = one_of([_value(value) for value in allowed])
+    if all(issue.allowed for issue in issues) and (expected := _one_of(allowed)):
         return replace(first, code="enum" if first.path == at else "union", expected=expected, allowed=allowed)
     code = first.code if len({issue.code for issue in issues}) == 1 else "union"
     return replace(first, code=code, expected=either([issue.expected for issue in issues]), allowed=())

@@ -61,8 +61,6 @@ def fault_in(text: str) -> Fault | None:
     position = _end_of_blanks(text, end)
     if state != "end":
         return _fault_within(text, position, state)
-    if position == len(text):
-        return None
     if text[position].isspace() or text[position] == "\ufeff":
         return Fault(_foreign(text[position]), position)
     if _DOCUMENT.match(text, position):

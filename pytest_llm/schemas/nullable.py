@@ -43,17 +43,14 @@ def _paths_with_findings(adapter: TypeAdapter[Any], data: JSON, names: Names) ->
 def _nulled(data: JSON, paths: Iterable[str]) -> JSON:
     """Return a document with null at these pointers."""
     data = json.loads(json.dumps(data))
-    for path in paths:
+    for path in sorted(paths, key=len, reverse=True):  # what lies below another one first
         *before, last = [step.replace("~1", "/").replace("~0", "~") for step in path.split("/")]
-        holder = data
-        for step in before[1:]:
-            holder = holder[int(step) if isinstance(holder, list) else step] if holder is not None else None
         if not before:
             return None
-        if isinstance(holder, list):
-            holder[int(last)] = None
-        elif isinstance(holder, dict):
-            holder[last] = None
+        holder = data
+        for step in before[1:]:
+            holder = holder[int(step) if isinstance(holder, list) else step]
+        holder[int(last) if isinstance(holder, list) else last] = None
     return data
 
 

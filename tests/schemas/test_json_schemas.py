@@ -5,9 +5,12 @@ import socket
 import types
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pytest_llm.errors import SchemaError
-from pytest_llm.schemas import Issue, json_schema_validator, json_schema_walk, validator_for
+from pytest_llm.schemas import Issue, json_schema_engine, json_schema_validator, json_schema_walk, validator_for
+from pytest_llm.schemas.json_schema_findings import json_schema_issues
 
 DRAFT_4 = "http://json-schema.org/draft-04/schema#"
 DRAFT_7 = "http://json-schema.org/draft-07/schema#"
@@ -263,8 +266,6 @@ def test_a_number_that_python_cannot_compute_with_as_a_float_is_decided_all_the_
 
 
 def test_a_keyword_that_jsonschema_learns_after_us_is_shown_as_it_is():
-    from pytest_llm.schemas.json_schema_findings import json_schema_issues
-
     failure = types.SimpleNamespace(
         validator="maxDepth",
         validator_value=3,
@@ -325,6 +326,10 @@ VERDICTS = [
     ({"patternProperties": {r"^\p{Lu}": {"type": "integer"}}}, '{"É": "x"}', False),
     ({"patternProperties": {r"^\p{Lu}": {}}, "additionalProperties": False}, '{"É": "x"}', True),
     ({"multipleOf": 0.01}, "1.13", True),
+    ({"multipleOf": 0.01}, "1.135", False),
+    ({"multipleOf": 2}, '"2"', True),
+    ({"uniqueItems": True}, "[1, 1.0]", False),
+    ({"format": "ipv4"}, '"1.2.3"', False),
     ({"const": "é"}, r'"\ud800"', False),
     ({"type": "string", "maxLength": 1}, r'"\ud800"', True),
     ({"enum": ["\ud800", 1]}, "1", True),
@@ -337,6 +342,12 @@ def test_a_verdict_is_that_of_the_specification_and_a_refusal_has_its_reason(sch
     assert report.valid == conforms
     assert bool(report.issues) != conforms
     assert all("no detail" not in issue.line for issue in report.issues)
+
+
+@pytest.mark.parametrize(("schema", "reply", "conforms"), VERDICTS)
+def test_the_walk_comes_to_the_same_verdict(schema, reply, conforms):
+    walker = json_schema_walk.walker_of({"$defs": {}, **schema}, schema.get("$schema", DRAFT_2020))
+    assert bool(json_schema_walk.failures(walker, json.loads(reply))) != conforms
 
 
 ENDLESS = [
@@ -555,3 +566,76 @@ def test_the_schema_is_copied():
 def test_a_schema_of_nothing_but_unknown_keys_demands_nothing_and_is_refused():
     with pytest.raises(SchemaError, match="demands nothing"):
         validator_for({"title": "Order", "customer": "string"})
+
+
+KEYWORDS = st.fixed_dictionaries(
+    {},
+    optional={
+        "type": st.sampled_from(
+            ["string", "integer", "number", "boolean", "null", "array", "object", ["string", "null"]]
+        ),
+        "enum": st.lists(st.sampled_from([1, "a", None, True, 2.5]), min_size=1, max_size=3),
+        "minimum": st.integers(-2, 2),
+        "exclusiveMaximum": st.sampled_from([0, 1.5, 2.0]),
+        "multipleOf": st.sampled_from([2, 0.5]),
+        "minLength": st.integers(0, 2),
+        "pattern": st.sampled_from(["^a", "b$"]),
+        "format": st.sampled_from(["date", "time", "phone"]),
+        "maxItems": st.integers(0, 1),
+        "uniqueItems": st.booleans(),
+        "minProperties": st.integers(0, 2),
+    },
+)
+SCHEMAS = st.recursive(
+    KEYWORDS | st.just(False),
+    lambda inner: st.tuples(
+        KEYWORDS,
+        st.fixed_dictionaries(
+            {},
+            optional={
+                "properties": st.dictionaries(st.sampled_from("abc"), inner, max_size=3),
+                "required": st.lists(st.sampled_from("abc"), max_size=2, unique=True),
+                "additionalProperties": inner,
+                "patternProperties": st.dictionaries(st.sampled_from(["^b", "c"]), inner, max_size=1),
+                "items": inner,
+                "prefixItems": st.lists(inner, min_size=1, max_size=2),
+                "anyOf": st.lists(inner, min_size=1, max_size=2),
+                "propertyNames": st.just({"maxLength": 1}),
+            },
+        ),
+    ).map(lambda parts: parts[0] | parts[1]),
+    max_leaves=6,
+)
+VALUES = st.recursive(
+    st.sampled_from([None, True, 0, 1, 2.5, "", "a", "ab", "2025-01-01"]),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["a", "b", "c", "bc"]), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+
+
+@given(SCHEMAS.filter(lambda schema: schema is not False), VALUES)
+def test_a_look_at_keywords_finds_the_same_as_a_walk(schema, value):
+    engine, walker = json_schema_engine.engine_of(schema), json_schema_walk.walker_of(schema, DRAFT_2020)
+    by_walk = json_schema_issues(json_schema_walk.failures(walker, value), value)
+    assert json_schema_engine.accepts(engine, value) == (not by_walk)
+    plain = json_schema_engine.plain_failures(engine, schema, value, 1000)
+    if plain is not None:
+        assert [issue.line for issue in json_schema_issues(plain, value)] == [issue.line for issue in by_walk]
+
+
+def test_a_look_at_keywords_leaves_what_takes_more_to_a_walk():
+    for schema, value in [
+        ({"anyOf": [{"type": "string"}]}, 1),
+        ({"properties": {"a": False}}, {"a": 1}),
+        ({"not": {}}, 1),
+    ]:
+        assert json_schema_engine.plain_failures(json_schema_engine.engine_of(schema), schema, value, 10) is None
+    draft_4 = {"minimum": 1, "exclusiveMinimum": True}
+    engine = json_schema_engine.engine_of({"$schema": DRAFT_4, **draft_4}, DRAFT_4)
+    assert json_schema_engine.plain_failures(engine, draft_4, 1, 10) is None
+    assert (
+        json_schema_engine.plain_failures(json_schema_engine.engine_of({"type": "null"}), {"type": "null"}, "\ud800", 1)
+        is None
+    )

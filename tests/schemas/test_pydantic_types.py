@@ -660,3 +660,36 @@ def test_a_finding_about_syntax_knows_them_too():
     assert issue.former.line == f'(whole reply): expected a JSON document; got "{text[:77]}...".'
     (plain,) = validator_for(list[int])("No.").issues
     assert plain.former is None
+
+
+def never_null(value):
+    """A check of a user that does not expect null."""
+    return len(value) > 0 and value
+
+
+@pytest.mark.parametrize(
+    ("schema", "value", "expected"),
+    [
+        (Annotated[Literal["a", "b"] | None, BeforeValidator(never_null)], "c", "one of 'a' or 'b'"),
+        (Literal["x" * 90, "y" * 90] | None, "c", "or null"),
+        (Literal["x" * 90] | Literal["y" * 90] | None, "c", "or null"),
+        (dict[Literal["a"], int], {"b": "c"}, ": 'a'"),
+        (list[list[int] | None], [["x"]], "an integer"),
+        (list[int | None] | None, "x", "an array or null"),
+    ],
+)
+def test_null_is_named_where_the_type_takes_it_and_nowhere_else(schema, value, expected):
+    found = validator_for(schema)(json.dumps(value)).issues
+    assert any(issue.expected.endswith(expected) for issue in found)
+
+
+def test_two_findings_of_which_one_is_below_the_other_are_tried_together():
+    class Pair(BaseModel):
+        left: int
+        right: list[int]
+
+    kind = Annotated[dict[str, Pair | list[int]], Field(min_length=1)]
+    assert lines(kind, {"a": {"left": "x", "right": ["y"]}}) == [
+        '/a/left: expected an integer; got string "x".',
+        '/a/right/0: expected an integer; got string "y".',
+    ]

@@ -62,9 +62,7 @@ def test_what_is_no_json_is_told_and_why(text, why):
 
 
 def test_a_text_is_shown_as_it_came():
-    assert valid_json()("Sure!").reason == (
-        'the text is not JSON (nothing in it begins like JSON); got "Sure!"'
-    )
+    assert valid_json()("Sure!").reason == ('the text is not JSON (nothing in it begins like JSON); got "Sure!"')
 
 
 @given(st.text(st.sampled_from('{}[]",:01.e-+NaIntrufls \n')) | st.text())
@@ -221,3 +219,18 @@ def test_a_schema_is_compiled_once(monkeypatch):
     monkeypatch.setattr("pytest_llm.schemas.json_schema_validator.json_schema_validator", None)
     assert grader('{"id": 1}').passed
     assert grader('{"id": 2}').passed
+
+
+@pytest.mark.parametrize(
+    ("leniency", "passes"), [("strict", [True, False, False]), ("fence", [True, True, False]), ("extract", [True] * 3)]
+)
+def test_a_schema_reads_as_much_as_its_leniency_says(leniency, passes):
+    schema = json_schema({"type": "object"}, leniency=leniency)
+    texts = ('{"a": 1}', '```json\n{"a": 1}\n```', 'Here it is: {"a": 1}')
+    assert [schema(text).passed for text in texts] == passes
+    assert ("leniency" in schema.parameters) == (leniency != "fence")
+
+
+def test_a_leniency_that_there_is_not_is_refused():
+    with pytest.raises(SchemaError, match="leniency='loose' is not a level"):
+        json_schema({"type": "object"}, leniency="loose")

@@ -134,10 +134,7 @@ def test_an_output_is_compared_as_what_it_is(expected, output, state):
 
 def test_text_that_is_no_json_says_why():
     grade = json_equals({"a": 1})
-    assert (
-        grade("Sure!").reason
-        == 'the text is not JSON (nothing in it begins like JSON); got "Sure!"'
-    )
+    assert grade("Sure!").reason == 'the text is not JSON (nothing in it begins like JSON); got "Sure!"'
     assert grade('{"a":1,"b":2,"a":1}').reason.startswith('the text is not JSON (the key "a" is repeated)')
     assert grade("-Infinity").reason.startswith("the text is not JSON (-Infinity is not JSON)")
     assert grade("[" * 200_000).reason.startswith("the text is not JSON (nested more than 200 deep)")
