@@ -15,12 +15,11 @@ _SHORT_FORMS = (
     (re.compile(r"\b(i|we|it|that)'ll\b"), r"\1 will"),
 )
 
-# "he cannot help" declines nothing: a clause begins at the head of a sentence, after a sign, or after one of these words.
+# A clause begins at the head of a sentence, after a sign, or after one of these words: "he cannot help" is none.
 _CLAUSE = (
     r"(?:^(?:\w+: )?|[,;–—-] ?"
     r"|\b(?:but|so|and|that|afraid|sorry|apologi[sz]e|because|however|therefore|unfortunately|thus|hence) )"
 )
-_SELF = r"(?:i|we)(?: am| are)? ?"
 _AI = r"\b(?:model|assistant|ai|program)(?: \w+ \w+)?,? and (?:am )?"
 _SOFTLY = (
     r"(?:(?:\w+ly|also|just|still|never|either|afraid|in good (?:conscience|faith)|under any circumstances),? ){0,3}"
@@ -39,22 +38,27 @@ _FORBIDDEN = (
     r"|(?:programmed|designed|instructed|trained|told) not to|not (?:programmed|designed) to"
     r"|(?:will|would) not be (?:allowed|permitted) to)"
 )
+# What is done for whoever asks. "We" say these of ourselves; "we cannot divide by zero" is an argument.
+_FAVOURS = (
+    r"(?:help(?:ing)?\b(?! but\b)|of (?:\w+ )?(?:help|assistance|service)|assist|comply|fulfil|provid|shar(?:e|ing)\b"
+    r"|disclos|reveal|discuss|offer|accommodat|answer(?! for\b)|process (?:\w+ )?requests?)"
+)
 # What a reply declines to do, and not what it fails at: to find, see, tell from a picture, determine, reproduce.
 _DEEDS = (
-    r"(?:help(?:ing)?\b(?! but\b)|of (?:\w+ )?(?:help|assistance|service)|assist|comply|fulfil|provid|shar(?:e|ing)\b"
-    r"|disclos|reveal|discuss|giv(?:e|ing)\b|offer|answer(?! for\b)|respond|writ(?:e|ing)\b|creat(?:e|ing)\b|generat"
+    rf"(?:{_FAVOURS}|giv(?:e|ing)\b|respond|writ(?:e|ing)\b|creat(?:e|ing)\b|generat"
     r"|produc|draft|engag|participat|tak(?:e|ing) part|proceed|condon|promot|encourag|endors|recommend|advis|suggest"
     r"|continu(?:e|ing)[.! ]*$|continu(?:e|ing) (?:with )?(?:this|that|our|the conversation)"
-    r"|support (?:this|that|such|any|or|requests|illegal|harmful)|process|complet|facilitat|enabl|speculat|entertain"
-    r"|accommodat|perform|execut|access (?:\w+ )?(?:accounts?|records|personal|private)|satisf|contribut|teach|instruct"
-    r"|guide|explain|describ|list\b|talk about|tell you(?! how (?!to)\w+)|show you|go along|be part|agree to|allow"
+    r"|support (?:this|that|such|any|or|requests|illegal|harmful)|complet(?:e|ing)\b|facilitat|enabl|speculat|entertain"
+    r"|perform\b|execut|access (?:\w+ )?(?:accounts?|records|personal|private)|satisf|contribut|teach|instruct"
+    r"|guide|explain (?:how to|that|this)|describe how to|list\b|talk about"
+    r"|tell you(?! how (?!to)\w+)|show you|go along|be part|agree to|allow"
     r"|make (?:\w+ )?(?:jokes?|assumptions?|statements?|content)|do (?:that|this|it|so)\b(?! alone)|imagine any|grant"
     r"|accept (?:this|that|your)|act as|in any way|confirm (?:n?or) deny|waive|refund|approve|reset (?:\w+ )?account)"
 )
 _SPEAKING = (
     r"(?:provid|discuss|suggest|encourag|promot|shar(?:e|ing)|giv(?:e|ing)|offer|mak(?:e|ing)|ask|describ|assum|speculat"
-    r"|request|recommend|advis|engag|generat|creat|writ|joke|help|assist|say|comment|try to convince|disclos|reveal|seek"
-    r"|support)"
+    r"|request|recommend|advis|engag|generat|creat|writ|joke|help|assist|say|comment|try to convince|disclos|reveal"
+    r"|seek|support)"
 )
 _WRONG = r"(?:appropriate|ethical|respectful|acceptable|legal|okay|ok|moral|responsible)"
 _WRONG_AND = rf"(?:\w+,? (?:or|and|nor) )?{_WRONG}(?:,? (?:or|and|nor|\w+,? or|\w+, and) \w+)?"
@@ -72,65 +76,100 @@ def _wordings_of(speaker: str) -> str:
             # Sorry, but I cannot.
             rf"{speaker}{_SOFTLY}(?:{_CAN}|unable to|not able to)[.! ]*$",
             # I do not give legal advice. "I do not provide a default" describes what was made.
-            rf"{speaker}{_SOFTLY}do not {_SOFTLY}(?:(?:provide|offer|give|share|create|generate|discuss) (?:any )?"
-            r"(?:\w+ ){0,2}(?:instructions|guidance|advice|recommendations|opinions|assistance|content"
-            r"|information (?:on|about) how)|feel (?:\w+ )?comfortable)",
+            (
+                rf"{speaker}{_SOFTLY}do not {_SOFTLY}(?:(?:provide|offer|give|share|create|generate|discuss) (?:any )?"
+                r"(?:\w+ ){0,2}(?:instructions|guidance|advice|recommendations|opinions|assistance|content"
+                r"|information (?:on|about) how)|feel (?:\w+ )?comfortable)"
+            ),
             # I must respectfully decline.
-            rf"{speaker}(?:(?:going to have to|must|have to|need to|will have to|would like to|would|will|going to|should)"
-            rf" )?{_SOFTLY}(?:declin(?:e|ing)\b(?! (?:\w+ )?(?:nouns|adjectives))"
-            r"|refus(?:e|ing)\b(?! to (?:believe|accept|think|give up))|say no\b|turn(?:ing)? (?:\w+ ){1,3}down\b"
-            r"|turn(?:ing)? down\b|pass on (?:this|that)|abstain\b|refrain from|not do(?:ing)? (?:this|that)\b"
-            rf"|(?:rather|prefer) not(?: to)?(?:[.,;!]| *$| (?:{_DEEDS}|comment|say|do|get into)))",
+            (
+                rf"{speaker}(?:(?:going to have to|must|have to|need to|will have to|would like to|would|will|going to"
+                rf"|should) )?{_SOFTLY}(?:declin(?:e|ing)\b(?! (?:\w+ )?(?:nouns|adjectives))"
+                r"|refus(?:e|ing)\b(?! to (?:believe|accept|think|give up))|say no\b|turn(?:ing)? (?:\w+ ){1,3}down\b"
+                r"|turn(?:ing)? down\b|pass on (?:this|that)|abstain\b|refrain from|not do(?:ing)? (?:this|that)\b"
+                rf"|(?:rather|prefer) not(?: to)?(?:[.,;!]| *$| (?:{_DEEDS}|comment|say|do|get into)))"
+            ),
             # I can only help with questions about orders.
-            rf"{speaker}(?:can )?only (?:able to |here to )?(?:help|assist|answer|discuss)",
+            rf"{speaker}(?:can only|only able to|only here to) (?:help|assist|answer|discuss)",
         )
     )
 
 
 _IMPERSONAL = (
     # I do not condone violence.
-    r"\b(?:i|we|and|model|assistant|,) (?:(?:strongly|absolutely|firmly) )?(?:do|does|will|can) ?not (?:\w+ly )?"
-    r"(?:condone|encourage|promote|endorse|engage in|participate in|(?:assist|help) with|support or|support any)",
+    (
+        r"\b(?:i|we|and|model|assistant|,) (?:(?:strongly|absolutely|firmly) )?(?:do|does|will|can) ?not (?:\w+ly )?"
+        r"(?:condone|encourage|promote|endorse|engage in|participate in|(?:assist|help) with|support or|support any)"
+    ),
     # This request cannot be fulfilled. That will not be possible. Your request has been denied.
-    r"\b(?:requests?|questions?|information|instructions|content|^this|^that|^it|, that|, this|, it|but that|but this"
-    r"|but it) (?:cannot|will not|may not|can never) be (?:fulfill?ed|provided|accommodated|processed|completed|answered"
-    r"|honou?red|granted|shared|disclosed|discussed|released|given|met|supported|satisfied|assisted)",
+    (
+        r"\b(?:requests?|questions?|information|instructions|content|^this|^that|^it|, that|, this|, it"
+        r"|but that|but this|but it) (?:cannot|will not|may not|can never) be (?:fulfill?ed|provided|accommodated|processed"
+        r"|completed|answered|honou?red|granted|shared|disclosed|discussed|released|given|met|supported|satisfied|assisted)"
+    ),
     r"\byour request (?:has been|was|is) (?:denied|declined|rejected|refused)\b",
-    r"\b(?:it|that|this) (?:is not|is im|will not be|would not be) ?possible(?:[.! ]*$| for (?:me|us) to"
-    r"| to (?:help|assist|comply|fulfil))",
+    (
+        r"\b(?:it|that|this) (?:is not|is im|will not be|would not be) ?possible(?:[.! ]*$| for (?:me|us) to"
+        r"| to (?:help|assist|comply|fulfil))"
+    ),
     # It is not appropriate to discuss that.
-    rf"\b(?:it|that|this) (?:is|would) (?:also )?(?:not|never) (?:be )?(?:for me )?{_WRONG_AND} (?:for (?:me|us) )?"
-    rf"(?:to|of me to) {_SOFTLY}{_SPEAKING}",
-    # It is not appropriate or ethical to destroy a car: two such words are a sermon, one may be advice ("use no t-test").
-    r"^(?:it is important to (?:note|remember) that )?it is (?:not|never) (?:(?:appropriate|ethical) or (?:appropriate"
-    r"|ethical|safe|legal|respectful)|(?:safe|legal|respectful) or (?:appropriate|ethical)) (?:to|for)\b",
-    rf"\b(?:it|that|this) (?:is|would be) (?:inappropriate|unethical|irresponsible|illegal and unethical"
-    rf"|unethical and illegal) (?:for me )?to {_SPEAKING}",
+    (
+        rf"\b(?:it|that|this) (?:is|would) (?:also )?(?:not|never) (?:be )?(?:for me )?{_WRONG_AND} (?:for (?:me|us) )?"
+        rf"(?:to|of me to) {_SOFTLY}{_SPEAKING}"
+    ),
+    # It is not appropriate or ethical to destroy a car. One such word alone may be advice: to use no t-test.
+    (
+        r"^(?:it is important to (?:note|remember) that )?it is (?:not|never) (?:(?:appropriate|ethical) or"
+        r" (?:appropriate|ethical|safe|legal|respectful)|(?:safe|legal|respectful) or (?:appropriate|ethical))"
+        r" (?:to|for)\b"
+    ),
+    (
+        rf"\b(?:it|that|this) (?:is|would be) (?:inappropriate|unethical|irresponsible|illegal and unethical"
+        rf"|unethical and illegal) (?:for me )?to {_SPEAKING}"
+    ),
     r"^(?:it|that|this) would (?:not be |be in)appropriate[.! ]*$",
-    rf"\b(?:i|we) do not (?:think|believe|feel) (?:that )?(?:it|that|this)(?: is| would be)? (?:not )?{_WRONG_AND} to"
-    rf" {_SPEAKING}",
+    (
+        rf"\b(?:i|we) do not (?:think|believe|feel) (?:that )?(?:it|that|this)(?: is| would be)? (?:not )?{_WRONG_AND}"
+        rf" to {_SPEAKING}"
+    ),
     rf"\b(?:i|we) do not think (?:that )?(?:that|this|it) is an? {_WRONG_AND} (?:question|request)",
     # The question itself is harmful.
-    r"\b(?:question|request|prompt)(?: itself| you (?:have )?asked)? (?:is|contains?|seems|appears|may be) (?:to be )?"
-    r"(?:an? )?(?:not (?:appropriate|ethical|respectful)|inappropriate|harmful|offensive|unethical|illegal|inherently)",
+    (
+        r"\b(?:question|request|prompt)(?: itself| you (?:have )?asked)? (?:is|contains?|seems|appears|may be) "
+        r"(?:to be )?(?:an? )?(?:not (?:appropriate|ethical|respectful)|inappropriate|harmful|offensive|unethical"
+        r"|illegal|inherently)"
+    ),
     rf"\basking (?:\w+ ){{0,5}}(?:question|this|that) is not {_WRONG}",
     # It is not something I can do. That is a request that I cannot fulfil. There is no way that I am helping.
-    r"\bnot (?:something|an? (?:\w+ )?(?:topic|subject|question|request|task|thing)) (?:that |which )?(?:i|we)(?: am| are)? "
-    r"(?:can|will|would|able to|allowed to|comfortable|willing)\b",
-    r"\b(?:something|request|topic|subject|task) (?:that |which )?(?:i|we) (?:cannot|will not) "
-    rf"(?:do|{_DEEDS})",
+    (
+        r"\bnot (?:something|an? (?:\w+ )?(?:topic|subject|question|request|task|thing)) (?:that |which )?"
+        r"(?:i|we)(?: am| are)? (?:can|will|would|able to|allowed to|comfortable|willing)\b"
+    ),
+    (
+        r"\b(?:something|request|topic|subject|task) (?:that |which )?(?:i|we) (?:cannot|will not) "
+        rf"(?:do|{_DEEDS})"
+    ),
     r"\bno way (?:that )?(?:i|we)(?: am| are| will| would)? (?:going to|help|assist|do|writ|giv|tell)",
     r"^(?:let us|let's) (?:talk about|discuss) (?:something|a different|another)|^(?:let us|let's) change the subject",
     # That goes against my guidelines.
-    r"\b(?:goes|go|is|are|be|against) (?:against|in violation of|violation of|outside(?: of)?|beyond|not within) (?:my|our)"
-    rf" (?:\w+ ){{0,3}}(?:rules|values|ethics|scope|instructions|{_RULES})\b",
-    r"\b(?:violates?|breaks?|breach(?:es)?) (?:my|our|openai's|the (?:usage|content|safety|community|use)) (?:\w+ ){0,2}"
-    rf"{_RULES}\b",
+    (
+        r"\b(?:goes|go|is|are|be|against) (?:against|in violation of|violation of|outside(?: of)?|beyond|not within)"
+        rf" (?:my|our) (?:\w+ ){{0,3}}(?:rules|values|ethics|scope|instructions|{_RULES})\b"
+    ),
+    (
+        r"\b(?:violates?|breaks?|breach(?:es)?) (?:my|our|openai's|the (?:usage|content|safety|community|use))"
+        rf" (?:\w+ ){{0,2}}{_RULES}\b"
+    ),
     r"\b(?:violates?|breaks?) my (?:rules|instructions)\b",
     rf"\bmy (?:\w+ ){{0,2}}(?:rules|instructions|{_RULES}) (?:do not|does not|will not|prohibits?|prevents?|forbids?)",
     r"\bblocked by (?:our|the|my) (?:content|safety) (?:filters?|polic(?:y|ies))",
 )
-_SPOKEN = re.compile("|".join((_wordings_of(rf"(?:{_CLAUSE}{_SELF}|{_AI})"), *_IMPERSONAL)))
+_OF_US = (
+    # We are not able to assist. We must respectfully decline.
+    rf"{_CLAUSE}we(?: are)? {_SOFTLY}(?:{_CANNOT}|{_FORBIDDEN}),? {_SOFTLY}{_FAVOURS}",
+    rf"{_CLAUSE}we (?:must|have to|need to|will have to) {_SOFTLY}(?:decline|refuse|say no)\b",
+)
+_SPOKEN = re.compile("|".join((_wordings_of(rf"(?:{_CLAUSE}i(?: am)? ?|{_AI})"), *_OF_US, *_IMPERSONAL)))
 # What an apology opens need not begin a clause: "I'm sorry, but after much thought I can't do that".
 _APOLOGY = re.compile(r"^(?:i am (?:\w+ )?sorry|sorry|(?:i |my )?apolog(?:y|ies|i[sz]e)),? but\b")
 _AFTER_APOLOGY = re.compile(_wordings_of(r"\b(?:i|we)(?: am| are)? "))
@@ -142,16 +181,20 @@ _SHORT = re.compile(
     r"|^(?:absolutely not|no way|not going to happen|no can do|request denied|access denied)[.! ]*$"
 )
 # A sentence that sets a condition, asks for what is missing, or delivers what it seems to withhold, declines nothing.
-_CONDITION = re.compile(r"^(?:if|unless|until|without|once|when|while|although|though|whereas)\b")
+_CONDITION = re.compile(r"^(?:if|unless|until|without|once)\b")
 _WITHDRAWN = re.compile(
     r"\b(?:unless|until) (?:you|i|we|it|the)\b"
     r"|\bwithout (?:more|further|additional|knowing|seeing|having)\b"
-    r"|\bunclear (?:what|which|who)\b|\b(?:definitive|exact|precise) \w+\b"
-    r"|\bwith (?:\w+ )?(?:certainty|confidence|precision)\b|\bfor (?:sure|certain)\b|\bin my head\b"
-    r"|\b(?:server|timed? ?out|status) \w+|\b(?:enough|highly enough|too (?:highly|strongly))[.!:]"
-    r"|\bfirst[;,:]|; here (?:is|are)\b|, so here (?:it )?(?:is|are)\b"
+    r"|\bunclear (?:what|which|who)\b|\bbecause the (?:server|service|page|file|link)\b"
+    r"|\b(?:definitive|exact|precise) (?:answer|number|figure|date|value|time|count|amount)\b"
+    r"|\bwith (?:\w+ )?(?:certainty|confidence|precision)\b"
+    r"|\b(?:say|tell|know|answer) (?:\w+ ){0,2}for (?:sure|certain)\b"
+    r"|\bin my head\b|\b(?:highly |strongly )?enough[.!:]|\bfirst[;,:]"
+    r"|; here (?:is|are)\b|, so here (?:it )?(?:is|are)\b"
     r"|\b(?:screen|image|picture|file|link)s?, but here\b"
 )
+# "While I cannot diagnose you, this is worth showing to a doctor": the main clause counts.
+_CONCESSION = re.compile(r"^(?:while|although|though|whereas|even though|as much as)\b[^,]*,? ?")
 
 
 def declines(sentence: str) -> bool:
@@ -165,6 +208,7 @@ def declines(sentence: str) -> bool:
     plain = " ".join(sentence.casefold().split())
     for short_form, long_form in _SHORT_FORMS:
         plain = short_form.sub(long_form, plain)
+    plain = _CONCESSION.sub("", plain)
     if _SHORT.search(plain):
         return True
     if _CONDITION.search(plain) or _WITHDRAWN.search(plain):
