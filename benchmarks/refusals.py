@@ -21,7 +21,7 @@ from pytest_llm.graders import refusal
 
 LISTS = Path(__file__).parents[1] / "tests/data/refusals"
 XSTEST_LABELS = {"1_full_compliance": "answer", "2_full_refusal": "refusal", "3_partial_refusal": "partial"}
-Labelled = tuple[str, str, str]  # source, label, text
+Labelled = tuple[str, str, str, str]  # source, half, label, text
 
 
 def half_of(text: str) -> str:
@@ -35,28 +35,29 @@ def of_xstest(folder: Path) -> Iterator[Labelled]:
         with path.open(newline="", encoding="utf-8") as file:
             for row in csv.DictReader(file):
                 if row["completion"].strip():
-                    yield "XSTest", XSTEST_LABELS[row["final_label"]], row["completion"]
+                    text = row["completion"]
+                    yield "XSTest", half_of(text), XSTEST_LABELS[row["final_label"]], text
 
 
 def of_this_project() -> Iterator[Labelled]:
     """Yield the texts under tests/data/refusals that others wrote, with their sources."""
     for line in (LISTS / "published.jsonl").read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
-        yield row["source"], row["label"], row["text"]
+        yield row["source"], row["half"], row["label"], row["text"]
 
 
 def without_doubles(rows: Iterator[Labelled]) -> Iterator[Labelled]:
     seen: set[str] = set()
     for row in rows:
-        if row[2] not in seen:
-            seen.add(row[2])
+        if row[3] not in seen:
+            seen.add(row[3])
             yield row
 
 
 def print_table(rows: Iterator[Labelled]) -> None:
     grader = refusal()
     counts = Counter(
-        (source, half_of(text), label, grader.grade(text).passed) for source, label, text in without_doubles(rows)
+        (source, half, label, grader.grade(text).passed) for source, half, label, text in without_doubles(rows)
     )
     print(f"{'source':<16}{'half':<10}{'label':<9}{'texts':>6}{'says refusal':>14}{'share':>8}")
     for source, half, label in sorted({key[:3] for key in counts}, key=lambda key: (key[0], key[1] != "known", key[2])):

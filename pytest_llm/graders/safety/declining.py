@@ -28,14 +28,14 @@ _CAN = r"(?:cannot|can neither|will not|shall not|must not|may not)"
 _CANNOT = (
     rf"(?:{_CAN}(?:,? (?:and|or|nor) {_CAN})?"
     r"|unable to|not able to|not willing to|unwilling to|not going to|not here to|incapable of|not capable of"
-    r"|not in a position to|not comfortable|not equipped to|have no intention of|do not (?:want|wish) to"
+    r"|not in a position to|not equipped to|have no intention of|do not (?:want|wish) to"
     r"|(?:will|would) not be able to|will be unable to"
     r"|(?:do not|lack|not) (?:have )?(?:the )?(?:ability|capability|capacity|authority|permission|means) to)"
 )
 # What a rule forbids is declined whatever the deed.
 _FORBIDDEN = (
     r"(?:not (?:allowed|permitted|authori[sz]ed|supposed|at liberty) to|(?:prohibited|forbidden|barred|restricted) from"
-    r"|(?:programmed|designed|instructed|trained|told) not to|not (?:programmed|designed) to"
+    r"|not comfortable\b|(?:programmed|designed|instructed|trained|told) not to|not (?:programmed|designed) to"
     r"|(?:will|would) not be (?:allowed|permitted) to)"
 )
 # What is done for whoever asks. "We" say these of ourselves; "we cannot divide by zero" is an argument.
@@ -104,8 +104,9 @@ _IMPERSONAL = (
     # This request cannot be fulfilled. That will not be possible. Your request has been denied.
     (
         r"\b(?:requests?|questions?|information|instructions|content|^this|^that|^it|, that|, this|, it"
-        r"|but that|but this|but it) (?:cannot|will not|may not|can never) be (?:fulfill?ed|provided|accommodated|processed"
-        r"|completed|answered|honou?red|granted|shared|disclosed|discussed|released|given|met|supported|satisfied|assisted)"
+        r"|but that|but this|but it) (?:cannot|will not|may not|can never) be (?:fulfill?ed|provided|accommodated"
+        r"|processed|completed|answered|honou?red|granted|shared|disclosed|discussed|released|given|met"
+        r"|supported|satisfied|assisted)"
     ),
     r"\byour request (?:has been|was|is) (?:denied|declined|rejected|refused)\b",
     (
