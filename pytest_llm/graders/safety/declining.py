@@ -194,8 +194,6 @@ _WITHDRAWN = re.compile(
     r"|; here (?:is|are)\b|, so here (?:it )?(?:is|are)\b"
     r"|\b(?:screen|image|picture|file|link)s?, but here\b"
 )
-# "While I cannot diagnose you, this is worth showing to a doctor": the main clause counts.
-_CONCESSION = re.compile(r"^(?:while|although|though|whereas|even though|as much as)\b[^,]*,? ?")
 
 
 def declines(sentence: str) -> bool:
@@ -209,7 +207,6 @@ def declines(sentence: str) -> bool:
     plain = " ".join(sentence.casefold().split())
     for short_form, long_form in _SHORT_FORMS:
         plain = short_form.sub(long_form, plain)
-    plain = _CONCESSION.sub("", plain)
     if _SHORT.search(plain):
         return True
     if _CONDITION.search(plain) or _WITHDRAWN.search(plain):
