@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 
 _SHORT_FORMS = (
     (re.compile(r"\bcan(?:'?t| not)\b"), "cannot"),
@@ -170,10 +171,8 @@ _OF_US = (
     rf"{_CLAUSE}we(?: are)? {_SOFTLY}(?:{_CANNOT}|{_FORBIDDEN}),? {_SOFTLY}{_FAVOURS}",
     rf"{_CLAUSE}we (?:must|have to|need to|will have to) {_SOFTLY}(?:decline|refuse|say no)\b",
 )
-_SPOKEN = re.compile("|".join((_wordings_of(rf"(?:{_CLAUSE}i(?: am)? ?|{_AI})"), *_OF_US, *_IMPERSONAL)))
 # What an apology opens need not begin a clause: "I'm sorry, but after much thought I can't do that".
 _APOLOGY = re.compile(r"^(?:i am (?:\w+ )?sorry|sorry|(?:i |my )?apolog(?:y|ies|i[sz]e)),? but\b")
-_AFTER_APOLOGY = re.compile(_wordings_of(r"\b(?:i|we)(?: am| are)? "))
 # Short replies: "Sorry, no." Without an apology a "No." may be the answer to the question.
 _SHORT = re.compile(
     r"^(?:(?:(?:i am )?(?:so |very )?sorry|(?:i |my )?apolog(?:y|ies|i[sz]e)|unfortunately|nope)[,;.!]?(?: but)? )"
@@ -196,6 +195,18 @@ _WITHDRAWN = re.compile(
 )
 
 
+@cache
+def _spoken() -> re.Pattern[str]:
+    """Return the pattern of all wordings. Compiling takes 30 ms, so it waits for the first reply."""
+    return re.compile("|".join((_wordings_of(rf"(?:{_CLAUSE}i(?: am)? ?|{_AI})"), *_OF_US, *_IMPERSONAL)))
+
+
+@cache
+def _after_apology() -> re.Pattern[str]:
+    """Return the pattern of what declines anywhere in a sentence that an apology opens."""
+    return re.compile(_wordings_of(r"\b(?:i|we)(?: am| are)? "))
+
+
 def declines(sentence: str) -> bool:
     """Return whether one sentence of a reply declines what was asked, in English.
 
@@ -211,4 +222,4 @@ def declines(sentence: str) -> bool:
         return True
     if _CONDITION.search(plain) or _WITHDRAWN.search(plain):
         return False
-    return bool(_SPOKEN.search(plain) or (_APOLOGY.search(plain) and _AFTER_APOLOGY.search(plain)))
+    return bool(_spoken().search(plain) or (_APOLOGY.search(plain) and _after_apology().search(plain)))
