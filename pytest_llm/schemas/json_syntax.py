@@ -48,7 +48,7 @@ class Fault:
 
 
 def fault_in(text: str) -> Fault | None:
-    """Return the first fault in a text that is no JSON; None for a text in which nothing begins like JSON.
+    """Return the first fault in a text that is no JSON; None for JSON, and where nothing begins like it.
 
     >>> text = '{"a": 1 "b": 2}'
     >>> fault_in(text).told(text)
@@ -61,6 +61,8 @@ def fault_in(text: str) -> Fault | None:
     position = _end_of_blanks(text, end)
     if state != "end":
         return _fault_within(text, position, state)
+    if position == len(text):
+        return None
     if text[position].isspace() or text[position] == "\ufeff":
         return Fault(_foreign(text[position]), position)
     if _DOCUMENT.match(text, position):

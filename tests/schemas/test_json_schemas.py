@@ -328,6 +328,7 @@ VERDICTS = [
     ({"multipleOf": 0.01}, "1.13", True),
     ({"multipleOf": 0.01}, "1.135", False),
     ({"multipleOf": 2}, '"2"', True),
+    ({"additionalProperties": {"type": "string"}}, '{"a": 1}', False),
     ({"uniqueItems": True}, "[1, 1.0]", False),
     ({"format": "ipv4"}, '"1.2.3"', False),
     ({"const": "é"}, r'"\ud800"', False),

@@ -64,8 +64,8 @@ def test_a_fault_is_named_with_its_line_and_column(text, told):
     assert str(wrong.value) == told
 
 
-@pytest.mark.parametrize("text", ["", "No.", "I cannot help with that.", "  \n"])
-def test_a_text_in_which_nothing_begins_like_json_has_no_fault(text):
+@pytest.mark.parametrize("text", ["", "No.", "I cannot help with that.", "  \n", ' {"a": [1]}\n'])
+def test_json_has_no_fault_nor_has_a_text_in_which_nothing_begins_like_it(text):
     assert fault_in(text) is None
 
 
