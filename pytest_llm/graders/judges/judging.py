@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from pytest_llm.graders.parameters import a_json, a_text, refused
 from pytest_llm.prompts import Case
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from pytest_llm.graders.grader import Grader
 
 _CASE_KEYS = ("inputs", "expected", "context")
+
+
+Goldens: TypeAlias = Iterable[str | Mapping[str, JSON]]
+"""Outputs, or objects with `output` and what else the judge is shown: `inputs`, `expected`, `context`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,9 +75,7 @@ def examined(judging: Judging) -> None:
         examine(judging)
 
 
-def golden_of(
-    judge: str, passes: Iterable[str | Mapping[str, JSON]], fails: Iterable[str | Mapping[str, JSON]]
-) -> tuple[Golden, ...]:
+def golden_of(judge: str, passes: Goldens, fails: Goldens) -> tuple[Golden, ...]:
     """The golden outputs, as a user writes them: texts, or `{"output": …, "inputs": …, "expected": …, "context": …}`.
 
     Raises GraderError where one kind has none: a judge that has never said no may be one that cannot.

@@ -9,7 +9,6 @@ from pytest_llm.graders.grade import Grade
 from pytest_llm.graders.grader import Grader, Told
 from pytest_llm.graders.judges.judge import (
     Asks,
-    Goldens,
     Put,
     context_of,
     golden_answer,
@@ -17,7 +16,7 @@ from pytest_llm.graders.judges.judge import (
     question_of,
     told,
 )
-from pytest_llm.graders.judges.judging import Golden, golden_of
+from pytest_llm.graders.judges.judging import Golden, Goldens, golden_of
 from pytest_llm.graders.parameters import a_share, a_word, refused
 from pytest_llm.graders.reading import CannotRead, text_of
 from pytest_llm.prompts import Case
