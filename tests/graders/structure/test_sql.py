@@ -40,10 +40,13 @@ def test_one_statement_is_valid(code):
         ("42", 'expected an SQL statement, got an expression: "42"'),
         (
             "SELCT a FROM t",
-            'the text is not SQL (line 1, column 12: Invalid expression / Unexpected token); got "SELCT a FROM t"',
+            'the text is not SQL (sqlglot: line 1, column 12: Invalid expression / Unexpected token); got "SELCT a FROM t"',
         ),
-        ("SELECT a b c FROM t", "the text is not SQL (line 1, column 12: Invalid expression / Unexpected token)"),
-        ("SELECT 'x", "the text is not SQL (Error tokenizing"),
+        (
+            "SELECT a b c FROM t",
+            "the text is not SQL (sqlglot: line 1, column 12: Invalid expression / Unexpected token)",
+        ),
+        ("SELECT 'x", "the text is not SQL (sqlglot: Error tokenizing"),
     ],
 )
 def test_what_is_not_one_statement_is_told_and_why(code, reason):
@@ -218,6 +221,7 @@ def test_without_the_library_the_extra_is_named(monkeypatch):
 def test_parameters_tell_what_it_was_built_with():
     assert valid_sql("postgres", read_only=True, tables=["a"]).parameters == {
         "dialect": "postgres",
+        "parser": "libpg_query",
         "read_only": True,
         "tables": ["a"],
     }
