@@ -24,10 +24,10 @@ from pytest_llm.schemas import one_line, quoted
 
 #: MySQL and MariaDB run what is in such a comment; a parser of another mind does not see it.
 _EXECUTED_COMMENT = re.compile(r"/\*M?!")
-#: Words that statements begin with, in capitals: where prose around it has no fence, one is looked for there.
-_BEGINNING = re.compile(
-    r"(?m)\b(?:SELECT|WITH|INSERT|UPDATE|DELETE|MERGE|CREATE|ALTER|DROP|VALUES)\b[^;]*?(?=;|\n[ \t]*\n|\Z)"
-)
+_WORDS = "SELECT|WITH|INSERT|UPDATE|DELETE|MERGE|CREATE|ALTER|DROP|VALUES"
+#: In prose a statement begins with one of these words in capitals; a text that is all SQL may have them in any case.
+_BEGINNING = re.compile(rf"\b(?:{_WORDS})\b[^;]*?(?=;|\n[ \t]*\n|\Z)")
+_FIRST_WORD = re.compile(rf"[\s(]*(?:{_WORDS})\b", re.IGNORECASE)
 _FENCED = re.compile(r"```(?:[A-Za-z0-9_+-]*[ \t]*\n|sql\b)?(.*?)```|`([^`\n]+)`", re.DOTALL)
 MOST_CANDIDATES = 50
 
@@ -99,7 +99,8 @@ def contains_sql(
             reasons.append(why)
         if unread is not None:
             raise unread
-        # The whole text comes last: its fault says the least where there was a closer candidate.
+        if not reasons:
+            return False, f"no SQL statement is in {quoted(text)}"
         return False, f"no SQL statement that passes is in the text; {reasons[0]}"
 
     return Grader(name="contains_sql", function=grade, params=told)
@@ -109,7 +110,8 @@ def _candidates(text: str) -> list[str]:
     """The parts of a text that may be a statement, without repetition."""
     inside = [found[1] if found[1] is not None else found[2] for found in _FENCED.finditer(text)]
     prose = [found[0] for found in islice(_BEGINNING.finditer(text), MOST_CANDIDATES)]
-    found = [part.strip() for part in (*inside[:MOST_CANDIDATES], *prose, text)]
+    whole = [text] if _FIRST_WORD.match(text) else []  # to sqlglot, "Use `a`" is a statement too
+    found = [part.strip() for part in (*inside[:MOST_CANDIDATES], *prose, *whole)]
     return list(dict.fromkeys(found))
 
 
@@ -181,8 +183,8 @@ class _Check:
         sqlglot, exp = self.sqlglot, self.sqlglot.exp
         if not _is_statement(sqlglot, statement, code, self.dialect):
             return f"expected an SQL statement, got an expression: {quoted(code)}"
-        if self.read_only and (why := _writes(exp, statement)):
-            return f"{why}: {quoted(code)}"
+        if self.read_only and (writing := _writes(exp, statement)):
+            return f"{writing}: {quoted(code)}"
         if why := self._refusal(statement, code):
             return f"the text is not SQL ({why}); got {quoted(code)}"
         if isinstance(statement, exp.Command):

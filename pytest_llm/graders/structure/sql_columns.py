@@ -63,6 +63,8 @@ class ColumnCheck:
             tables += [parts for parts in sources if parts is not None]
             if None in sources and self._is_derived(scope, name):
                 return set()
+        if not tables and any(self._sources(scope) for scope in self._scopes(node)):
+            return set()
         if any((*parts, name) in self._allowed for parts in tables):
             return set()
         return {(*tables[0], name) if len(tables) == 1 else (name,)}
@@ -75,10 +77,13 @@ class ColumnCheck:
         return stars - self._allowed
 
     def _scopes(self, node: Any) -> Iterator[Any]:
-        """The queries and changes around a node, from the inside; none beyond a CTE, which sees nothing outside."""
+        """The queries and changes around a node, from the inside; none beyond a CTE or a subquery in FROM, which see nothing outside."""
         exp = self._exp
         inner, outer = node, node.parent
         while outer is not None and not isinstance(inner, exp.CTE):
+            is_source = isinstance(inner, exp.Subquery) and isinstance(outer, (exp.From, exp.Join))
+            if is_source and inner is not node and inner.arg_key == "this":
+                return
             writes_what_it_selects = isinstance(outer, exp.Insert) and inner.arg_key == "expression"
             if isinstance(outer, (exp.Select, *changes(exp))) and not writes_what_it_selects:
                 yield outer
@@ -103,14 +108,15 @@ class ColumnCheck:
         exp = self._exp
         exported: set[str] = set()
         for node in scope.find_all(exp.Subquery):
+            if not isinstance(node.parent, (exp.From, exp.Join)):
+                continue
             exported |= set(node.alias_column_names or node.this.named_selects)
         named = {source for source, parts in self._sources(scope).items() if parts is None}
         for cte in scope.root().find_all(exp.CTE):
             exported |= set(cte.alias_column_names or getattr(cte.this, "named_selects", ()))
         for node in scope.find_all(exp.Unnest, exp.Lateral, exp.Values, exp.TableAlias):
-            exported |= {column.name for column in getattr(node, "columns", None) or ()} | {node.name}
-        only_derived = all(parts is None for parts in self._sources(scope).values())
-        return only_derived or name in exported | named
+            exported |= {column.name for column in getattr(node, "columns", None) or ()}
+        return bool({name, "*"} & (exported | named))
 
     def _is_output(self, node: Any, name: str) -> bool:
         """Whether it sorts or groups by a column of the result, which was looked at where it is made."""

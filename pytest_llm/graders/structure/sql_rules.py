@@ -30,10 +30,50 @@ KNOWN: frozenset[str | None] = frozenset(
 )
 #: Reserved in each of these dialects and in the standard.
 _RESERVED = frozenset(
-    "SELECT FROM WHERE GROUP ORDER HAVING UNION ON AND OR AS IN CREATE INTO SET WHEN THEN TABLE".split()
+    [
+        "SELECT",
+        "FROM",
+        "WHERE",
+        "GROUP",
+        "ORDER",
+        "HAVING",
+        "UNION",
+        "ON",
+        "AND",
+        "OR",
+        "AS",
+        "IN",
+        "CREATE",
+        "INTO",
+        "SET",
+        "WHEN",
+        "THEN",
+        "TABLE",
+    ]
 )
 _OPENING = frozenset(
-    "BY ON SET AS IN INTO JOIN AND OR NOT WHERE FROM HAVING UNION LIKE BETWEEN GROUP ORDER IS FETCH".split()
+    [
+        "BY",
+        "ON",
+        "SET",
+        "AS",
+        "IN",
+        "INTO",
+        "JOIN",
+        "AND",
+        "OR",
+        "NOT",
+        "WHERE",
+        "FROM",
+        "HAVING",
+        "UNION",
+        "LIKE",
+        "BETWEEN",
+        "GROUP",
+        "ORDER",
+        "IS",
+        "FETCH",
+    ]
 ) | frozenset(["=", "<", ">", "<=", ">=", "<>", "!="])
 #: What cannot follow a comma.
 _CLOSING = frozenset([")", "FROM", "WHERE", "GROUP BY", "ORDER BY", "HAVING", "LIMIT", "VALUES", "UNION", "SELECT"])
@@ -78,7 +118,15 @@ def _breaks_off(_exp: Any, _statement: Any, words: list[str]) -> str:
     return f"it breaks off after {last}" if last in _OPENING else ""
 
 
-def _trailing_comma(_exp: Any, _statement: Any, words: list[str]) -> str:
+def _comma_in_table(exp: Any, statement: Any, words: list[str]) -> str:
+    return _comma(words) if isinstance(statement, exp.Create) else ""
+
+
+def _comma_in_rows(exp: Any, statement: Any, words: list[str]) -> str:
+    return "" if isinstance(statement, exp.Create) else _comma(words)
+
+
+def _comma(words: list[str]) -> str:
     for word, following in zip(words, [*words[1:], ")"], strict=True):
         if word == "," and following in _CLOSING:
             return "nothing follows a comma"
@@ -170,7 +218,8 @@ def _share_lock(_exp: Any, _statement: Any, words: list[str]) -> str:
 #: Each rule with the known dialects in which the construct is right.
 _RULES: dict[Callable[[Any, Any, list[str]], str], frozenset[str | None]] = {
     _breaks_off: frozenset(),
-    _trailing_comma: frozenset({"bigquery", "duckdb", "snowflake", "tsql"}),
+    _comma_in_rows: frozenset({"bigquery", "duckdb", "snowflake"}),
+    _comma_in_table: frozenset({"bigquery", "duckdb", "snowflake", "tsql"}),
     _update_without_assignment: frozenset(),
     _select_nothing: frozenset({"postgres"}),
     _reserved_name: frozenset({"bigquery"}),
