@@ -108,10 +108,12 @@ def contains_sql(
 
 def _candidates(text: str) -> list[str]:
     """The parts of a text that may be a statement, without repetition."""
-    inside = [found[1] if found[1] is not None else found[2] for found in _FENCED.finditer(text)]
-    prose = [found[0] for found in islice(_BEGINNING.finditer(text), MOST_CANDIDATES)]
+    fences = list(_FENCED.finditer(text))
+    inside = [fence[1] if fence[1] is not None else fence[2] for fence in fences[:MOST_CANDIDATES]]
+    starts = islice(_BEGINNING.finditer(text), MOST_CANDIDATES)
+    prose = [found[0] for found in starts if not any(fence.start() < found.start() < fence.end() for fence in fences)]
     whole = [text] if _FIRST_WORD.match(text) else []  # to sqlglot, "Use `a`" is a statement too
-    found = [part.strip() for part in (*inside[:MOST_CANDIDATES], *prose, *whole)]
+    found = [part.strip() for part in (*inside, *prose, *whole)]
     return list(dict.fromkeys(found))
 
 

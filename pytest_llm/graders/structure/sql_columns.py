@@ -77,7 +77,10 @@ class ColumnCheck:
         return stars - self._allowed
 
     def _scopes(self, node: Any) -> Iterator[Any]:
-        """The queries and changes around a node, from the inside; none beyond a CTE or a subquery in FROM, which see nothing outside."""
+        """The queries and changes around a node, from the inside.
+
+        None beyond a CTE or a subquery in FROM, which see nothing outside.
+        """
         exp = self._exp
         inner, outer = node, node.parent
         while outer is not None and not isinstance(inner, exp.CTE):
