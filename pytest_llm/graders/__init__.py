@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from pytest_llm.graders.structure.json_documents import valid_json as valid_json
     from pytest_llm.graders.structure.numeric import number_close as number_close
     from pytest_llm.graders.structure.python import valid_python as valid_python
+    from pytest_llm.graders.structure.sql import contains_sql as contains_sql
     from pytest_llm.graders.structure.sql import valid_sql as valid_sql
     from pytest_llm.graders.structure.structured import equals_expected as equals_expected
     from pytest_llm.graders.structure.structured import fields_match as fields_match
@@ -131,6 +132,7 @@ _FILES = {
     "trajectory": "agents.trajectory",
     "valid_json": "structure.json_documents",
     "valid_python": "structure.python",
+    "contains_sql": "structure.sql",
     "valid_sql": "structure.sql",
     "valid_xml": "structure.xml_documents",
     "valid_yaml": "structure.yaml_documents",
@@ -156,6 +158,7 @@ __all__ = [
     "contains_all",
     "contains_any",
     "contains_json",
+    "contains_sql",
     "context_relevance",
     "ends_with",
     "equals",

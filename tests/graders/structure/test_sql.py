@@ -1,12 +1,17 @@
 """Is it SQL, does it only read, and what does it read."""
 
+import json
+import socket
+import sys
+from pathlib import Path
+
 import pytest
 import sqlglot
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_llm.errors import GraderError, MissingExtra
-from pytest_llm.graders import valid_sql
+from pytest_llm.graders import contains_sql, valid_sql
 
 
 @pytest.mark.parametrize(
@@ -40,10 +45,13 @@ def test_one_statement_is_valid(code):
         ("42", 'expected an SQL statement, got an expression: "42"'),
         (
             "SELCT a FROM t",
-            'the text is not SQL (line 1, column 12: Invalid expression / Unexpected token); got "SELCT a FROM t"',
+            'the text is not SQL (sqlglot: line 1, column 12: Invalid expression / Unexpected token); got "SELCT a FROM t"',
         ),
-        ("SELECT a b c FROM t", "the text is not SQL (line 1, column 12: Invalid expression / Unexpected token)"),
-        ("SELECT 'x", "the text is not SQL (Error tokenizing"),
+        (
+            "SELECT a b c FROM t",
+            "the text is not SQL (sqlglot: line 1, column 12: Invalid expression / Unexpected token)",
+        ),
+        ("SELECT 'x", "the text is not SQL (sqlglot: Error tokenizing"),
     ],
 )
 def test_what_is_not_one_statement_is_told_and_why(code, reason):
@@ -218,6 +226,7 @@ def test_without_the_library_the_extra_is_named(monkeypatch):
 def test_parameters_tell_what_it_was_built_with():
     assert valid_sql("postgres", read_only=True, tables=["a"]).parameters == {
         "dialect": "postgres",
+        "parser": "libpg_query",
         "read_only": True,
         "tables": ["a"],
     }
@@ -237,3 +246,221 @@ def test_what_is_valid_sqlglot_parses(code):
         assert [type(one) for one in sqlglot.parse(code) if one]
     else:
         assert grade.state == "failed"
+
+
+CORPUS = json.loads(Path(__file__).with_name("sql_corpus.json").read_text(encoding="utf-8"))
+#: What is wrong and passes still, for lack of a rule.
+PASSING = {
+    ("bigquery", "SELECT group FROM t"),
+    ("bigquery", "UPDATE t SET a = 1,"),
+    ("bigquery", "SELECT a FROM t WHERE a IN (1, 2,)"),
+    ("snowflake", "SELECT a FROM t,"),
+    ("snowflake", "UPDATE t SET a = 1,"),
+}
+DIALECTS = ["standard", "postgres", "mysql", "sqlite", "duckdb", "bigquery", "snowflake", "tsql"]
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_of_the_corpus_the_right_pass_and_the_wrong_fail(dialect):
+    grader = valid_sql(None if dialect == "standard" else dialect)
+    passed = {kind: {one["sql"] for one in CORPUS[kind] if grader(one["sql"]).passed} for kind in ("right", "wrong")}
+    there = {kind: {one["sql"] for one in CORPUS[kind] if dialect in one["in"]} for kind in ("right", "wrong")}
+    assert there["right"] - passed["right"] == set()
+    assert there["wrong"] & passed["wrong"] == {code for name, code in PASSING if name == dialect}
+
+
+def test_the_corpus_is_large_enough():
+    assert len(CORPUS["right"]) >= 60
+    assert len(CORPUS["wrong"]) >= 49
+
+
+@pytest.mark.parametrize(
+    ("dialect", "who"),
+    [
+        ("sqlite", "SQLite "),
+        ("duckdb", "DuckDB "),
+        ("postgres", "libpg_query of postgast "),
+        ("mysql", "rule of mysql: it breaks off after SET"),
+        (None, "rule of standard SQL: it breaks off after SET"),
+    ],
+)
+def test_the_reason_names_who_refused(dialect, who):
+    assert valid_sql(dialect)("UPDATE t SET").reason.startswith(f"the text is not SQL ({who}")
+
+
+@pytest.mark.parametrize("dialect", ["sqlite", "duckdb", "postgres"])
+def test_an_engine_opens_no_file_and_no_connection_and_runs_nothing(dialect, tmp_path, monkeypatch):
+    monkeypatch.setattr(socket, "socket", None)
+    monkeypatch.chdir(tmp_path)
+    grader = valid_sql(dialect)
+    for code in (
+        "ATTACH 'a.db' AS x",
+        "VACUUM INTO 'b.db'",
+        "PRAGMA journal_mode=WAL",
+        "COPY (SELECT 1) TO 'c.csv'",
+        "EXPORT DATABASE 'd'",
+        "SELECT load_extension('e')",
+        "SELECT * FROM 'https://localhost:1/f.csv'",
+        "INSTALL httpfs",
+        "CREATE TABLE t (a int)",
+    ):
+        grader(code)
+    assert list(tmp_path.iterdir()) == []
+    assert grader("SELECT * FROM t").passed
+
+
+@pytest.mark.parametrize("dialect", ["sqlite", "duckdb", "postgres"])
+@pytest.mark.parametrize(
+    "code",
+    [
+        "SELECT 1" + "+1" * 40_000,
+        "SELECT " + "(" * 150 + "1" + ")" * 150,
+        "SELECT " + "NOT " * 100 + "1",
+        "SELECT a FROM t WHERE a IN (" + "1," * 20_000 + "1)",
+    ],
+)
+def test_what_is_too_deep_for_an_engine_ends_no_process(dialect, code):
+    assert valid_sql(dialect)(code).state in {"passed", "ungraded"}
+
+
+@pytest.mark.parametrize("code", ["SELECT '\x00'", "SELECT '\ud800'"])
+@pytest.mark.parametrize("dialect", ["sqlite", "duckdb", "postgres"])
+def test_characters_that_an_engine_cannot_be_given_are_refused(dialect, code):
+    assert "it has " in valid_sql(dialect)(code).reason
+
+
+def test_without_its_engine_a_dialect_is_held_to_the_rules(monkeypatch):
+    monkeypatch.setitem(sys.modules, "postgast", None)
+    grader = valid_sql("postgres")
+    assert "parser" not in grader.parameters
+    assert "(rule of postgres: it breaks off after SET)" in grader("UPDATE t SET").reason
+
+
+def test_a_statement_that_sqlglot_knows_by_name_is_ungraded_unless_the_engine_refuses_it():
+    assert valid_sql("postgres")("ALTER TABLE t").state == "failed"
+    assert valid_sql("sqlite")("EXPLAIN QUERY PLAN SELECT 1").state == "ungraded"
+    assert valid_sql("sqlite")("EXPLAIN SELECT FROM").state == "failed"
+
+
+COLUMNS = ["id", "users.name", "shop.orders.total", "users.*"]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "SELECT id, name FROM users",
+        "SELECT u.name, o.total FROM users u JOIN shop.orders o ON u.id = o.id",
+        "SELECT name, total FROM users JOIN shop.orders USING (id)",
+        "SELECT * FROM users",
+        "SELECT u.* FROM users u",
+        "SELECT count(*) FROM secrets",
+        "SELECT name AS n FROM users ORDER BY n",
+        "SELECT x.n FROM (SELECT name AS n FROM users) x",
+        "SELECT n FROM (SELECT name AS n FROM users) x, users",
+        "WITH x AS (SELECT name AS n FROM users) SELECT n FROM x",
+        "WITH x(n) AS (SELECT name FROM users) SELECT n FROM x JOIN users ON x.n = users.name",
+        "SELECT id FROM users UNION SELECT id FROM t ORDER BY id",
+        "SELECT name AS n FROM users UNION SELECT id FROM t ORDER BY n",
+        "SELECT id FROM users WHERE EXISTS (SELECT 1 FROM shop.orders o WHERE o.id = users.id)",
+        "UPDATE users SET name = 'x' WHERE id = 1",
+        "INSERT INTO users (id, name) VALUES (1, 'x')",
+        "INSERT INTO users SELECT * FROM users",
+        "DELETE FROM users WHERE name = 'x'",
+        "SELECT 1",
+        "SELECT * FROM (SELECT id FROM t) x",
+        "SELECT anything FROM (SELECT * FROM users) x, t",
+        "SELECT y FROM UNNEST(z) AS x",
+        "SELECT id FROM users WHERE id IN (SELECT id FROM t)",
+    ],
+)
+def test_allowed_columns_may_be_named(code):
+    assert valid_sql(columns=COLUMNS)(code).reason == ""
+
+
+@pytest.mark.parametrize(
+    ("code", "named"),
+    [
+        ("SELECT salary FROM users", '"users.salary"'),
+        ("SELECT u.salary FROM users u", '"users.salary"'),
+        ("SELECT total FROM users", '"users.total"'),
+        ("SELECT name FROM shop.orders", '"shop.orders.name"'),
+        ("SELECT * FROM shop.orders", '"shop.orders.*"'),
+        ("SELECT o.* FROM shop.orders o", '"shop.orders.*"'),
+        ("SELECT id FROM users WHERE salary > 1", '"users.salary"'),
+        ("SELECT 1 AS salary FROM users WHERE salary > 1", '"users.salary"'),
+        ("SELECT id FROM users, t ORDER BY salary", '"salary"'),
+        ("SELECT x.a FROM (SELECT salary AS a FROM users) x", '"users.salary"'),
+        ("WITH x AS (SELECT salary FROM users) SELECT id FROM x", '"users.salary"'),
+        ("UPDATE users SET salary = 1", '"users.salary"'),
+        ("SELECT (SELECT salary FROM users) FROM (SELECT 1 AS a) x", '"users.salary"'),
+        ("INSERT INTO users (salary) VALUES (1)", '"users.salary"'),
+        ("INSERT INTO secrets VALUES (1)", '"secrets.*"'),
+        ("INSERT INTO users (id) SELECT name FROM secrets", '"secrets.name"'),
+        ("SELECT id FROM users JOIN t USING (salary)", '"salary"'),
+        ("SELECT shop.orders.name FROM shop.orders", '"shop.orders.name"'),
+        ("SELECT nobody.a FROM users", '"nobody.a"'),
+    ],
+)
+def test_other_columns_may_not(code, named):
+    grade = valid_sql(columns=COLUMNS)(code)
+    assert (grade.state, grade.reason) == ("failed", f"it names columns that are not allowed: {named}")
+
+
+def test_columns_are_compared_as_the_dialect_does_and_only_of_rows():
+    assert valid_sql("snowflake", columns=["id"])("SELECT ID FROM t").passed
+    assert valid_sql("snowflake", columns=["id"])('SELECT "id" FROM t').state == "failed"
+    assert valid_sql(columns=["*"])("SELECT * FROM t").passed
+    assert valid_sql(columns=["id"])("DROP TABLE t").reason == 'expected a statement on rows, got DROP: "DROP TABLE t"'
+
+
+@pytest.mark.parametrize("name", ["1", "a, b", "(", "count(a)", "a FROM"])
+def test_what_is_no_name_of_a_column_is_refused(name):
+    with pytest.raises(GraderError, match="is no name of a column"):
+        valid_sql(columns=[name])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT a FROM t",
+        "select a from t",
+        "Here it is:\n```sql\nSELECT a FROM t;\n```\nIt lists a.",
+        "Here it is:\n```\nselect a from t\n```",
+        "Use `select a from t` for that.",
+        "Run this: SELECT a FROM t; it lists a.",
+        "First:\n\nSELECT a\nFROM t\n\nThen go on.",
+        "```sql\nSELECT a FROM\n```\nNo, rather:\n```sql\nSELECT a FROM t\n```",
+        "```sql SELECT a FROM t```",
+    ],
+)
+def test_sql_is_found_in_a_text(text):
+    assert contains_sql()(text).passed
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Select the best one from the list.", "```sql\nUPDATE t SET\n```", "SELECT a FROM, you know"],
+)
+def test_where_no_sql_is_in_a_text_the_reason_says_why_the_nearest_failed(text):
+    grade = contains_sql()(text)
+    assert grade.state == "failed"
+    assert grade.reason.startswith("no SQL statement that passes is in the text; ")
+
+
+@pytest.mark.parametrize("text", ["", "No query.", "Use a table"])
+def test_a_text_without_sql_is_told(text):
+    assert contains_sql()(text).reason == f'no SQL statement is in "{text}"'
+
+
+def test_what_is_found_is_held_to_the_options():
+    text = "```sql\nDELETE FROM users\n```"
+    assert contains_sql(read_only=True)(text).state == "failed"
+    assert contains_sql(tables=["t"])(text).state == "failed"
+    assert contains_sql("postgres")("`EXPLAIN`, then `SELECT 1`").passed
+    assert contains_sql()("Use `EXPLAIN SELECT 1`").state == "ungraded"
+    assert contains_sql("mysql", columns=["a"]).parameters == {"dialect": "mysql", "columns": ["a"]}
+
+
+@pytest.mark.parametrize("text", ["SELECT " * 20_000, "```" * 50_000, "`a" * 90_000, "WITH a\n" * 20_000])
+def test_a_hostile_text_takes_bounded_time(text):
+    assert contains_sql()(text).state in {"failed", "ungraded"}
