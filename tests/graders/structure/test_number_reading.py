@@ -100,7 +100,7 @@ REFUSED = [
     ({}, 5, "5..", "expected a number and nothing else"),
     ({}, 2, "²", "expected a number and nothing else"),
     ({"decimal": ","}, 1234567, "12.34.567", "expected a number and nothing else"),
-    ({"pick": "last"}, 35000, "答えは3万5000", '"3万5000" is no number that was asked for'),
+    ({"pick": "last"}, 35000, "答えは3万5000", '"3万" is no number that was asked for'),
     ({"pick": "last"}, 5, "第5", "no number is in"),
     ({"pick": "last"}, 5000, "约二5000", "no number is in"),
     ({"pick": "last"}, 5, "共5万", '"5万" is no number that was asked for'),
