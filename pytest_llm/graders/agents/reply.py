@@ -46,7 +46,7 @@ def finish_reason(*allowed: str) -> Grader:
 
 
 def max_cost(usd: float) -> Grader:
-    """Pass a reply that cost at most so many US dollars; ungraded where no price is known, since unknown is not nothing.
+    """Pass a reply that cost at most so many US dollars; ungraded where no price is known.
 
     0 is what a model on a machine of one's own may cost. Of `llm_calls`, or a list of Responses, those of the subject
     are added.

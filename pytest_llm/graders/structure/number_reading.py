@@ -48,7 +48,7 @@ _PERCENT = rf"{_BLANK}*(?:\\?%|per ?cent\b)"
 #: What makes one thing of a number and what stands beside it: a date, a range, a version, a power, a name.
 _JOINTS = r".,:/^\u2044'\u2019\u2013\u2212-"
 # Chinese and Japanese are written without blanks, so their characters may touch a number. In front, those that make
-# another number of it do not (3万5000 is 35,000, 第5 is the 5th); behind, a unit does not (5万, 5元), kana does (5です).
+# another number of it do not (3万5000 is 35,000, 第5 is the 5th); behind, hiragana do (5です), units do not (5万, 5元).
 _KANA, _HAN = r"\u3041-\u309f\u30a1-\u30fa\u30fc", r"\u3400-\u4dbf\u4e00-\u9fff"
 _HAN_NUMBER = "[第〇一二三四五六七八九十百千万萬億亿兆廿零点點負负]"
 _BEGINS = rf"(?<![^\W{_KANA}{_HAN}])(?<!{_HAN_NUMBER})(?<!\w[./\u2044\u2013\u2212-])"
