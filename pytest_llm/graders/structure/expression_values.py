@@ -11,7 +11,8 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
-from typing import Any, assert_never
+from operator import add, mul
+from typing import Any
 
 from pytest_llm.graders.reading import CannotRead
 from pytest_llm.graders.structure.expressions import Expression, Name, Number, Operation
@@ -101,25 +102,21 @@ def _names(expression: Expression) -> Iterator[str]:
 
 def _exact(expression: Expression, point: Point) -> Fraction:
     """Return the value as a fraction. Raises _NotExact, ZeroDivisionError."""
-    match expression:
-        case Number(value):
-            return value
-        case Name(name):
-            if name not in point:
-                raise _NotExact
-            return point[name]
-        case Operation(kind, parts):
-            return _exact_operation(kind, [_exact(part, point) for part in parts])
-        case _:
-            assert_never(expression)
+    if isinstance(expression, Number):
+        return expression.value
+    if isinstance(expression, Operation):
+        return _exact_operation(expression.kind, [_exact(part, point) for part in expression.parts])
+    if expression.name not in point:
+        raise _NotExact
+    return point[expression.name]
 
 
 def _exact_operation(kind: str, values: list[Fraction]) -> Fraction:
     match kind, values:
         case "+", _:
-            return sum(values, Fraction())
+            return _folded(add, values)
         case "*", _:
-            return _product(values)
+            return _folded(mul, values)
         case "/", [one, other]:
             return one / other
         case "abs", [one]:
@@ -131,10 +128,10 @@ def _exact_operation(kind: str, values: list[Fraction]) -> Fraction:
     raise _NotExact
 
 
-def _product(values: list[Fraction]) -> Fraction:
-    found = Fraction(1)
-    for value in values:
-        found *= value
+def _folded(operation: Callable[[Fraction, Fraction], Fraction], values: list[Fraction]) -> Fraction:
+    found = values[0]
+    for value in values[1:]:
+        found = operation(found, value)
         if found.numerator.bit_length() + found.denominator.bit_length() > MOST_BITS:
             raise _NotExact
     return found
@@ -149,15 +146,15 @@ class _Digits:
 
     def value(self, expression: Expression) -> Any:
         """Return the value. Raises CannotRead where it is too large, ZeroDivisionError and ValueError for none."""
-        match expression:
-            case Number(value):
-                found = self._of(value)
-            case Name(name):
-                found = self._of(self._point[name]) if name in self._point else self._constant(name)
-            case Operation("^", (base, power)):
-                found = self._power_of(self.value(base), power)
-            case Operation(kind, parts):
-                found = self._operation(kind, [self.value(part) for part in parts])
+        if isinstance(expression, Number):
+            found = self._of(expression.value)
+        elif isinstance(expression, Name):
+            name = expression.name
+            found = self._of(self._point[name]) if name in self._point else self._constant(name)
+        elif expression.kind == "^":
+            found = self._power_of(self.value(expression.parts[0]), expression.parts[1])
+        else:
+            found = self._operation(expression.kind, [self.value(part) for part in expression.parts])
         if not self._context.isfinite(found):
             raise ValueError("no finite value")
         if found and abs(self._context.mag(found)) > LARGEST_SIZE:

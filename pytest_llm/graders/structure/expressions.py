@@ -117,13 +117,13 @@ def _bare(text: str) -> str:
 
 
 def _braced(text: str, start: int) -> str:
-    """Return what is in the braces that are open at a place; all of the rest where they are not closed."""
+    """Return what is in the braces that are open at a place; "" where they are not closed, as in a cut-off reply."""
     depth = 1
     for place in range(start, min(len(text), start + 10 * LONGEST_EXPRESSION)):
         depth += {"{": 1, "}": -1}.get(text[place], 0)
         if depth == 0:
             return text[start:place]
-    return text[start:]
+    return ""
 
 
 def _tokens(text: str) -> Iterator[_Token]:
@@ -326,10 +326,12 @@ class _Parser:
         token = self._peek()
         if token.text == "{":
             return self._group("{", "}")
+        if token.kind == "number" and not token.text.isdigit():
+            raise self._wrong()
         if token.kind == "number" and len(token.text) > 1:
             self._tokens[self._place : self._place + 1] = [_Token("number", digit) for digit in token.text]
             token = self._peek()
-        if token.kind not in ("number", "name") or not token.text.replace(".", ""):
+        if token.kind not in ("number", "name"):
             raise self._wrong()
         self._place += 1
         return Number(Fraction(token.text)) if token.kind == "number" else Name(token.text)
