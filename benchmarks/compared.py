@@ -55,7 +55,8 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "huge_power": "`9^{9^{9^9}}` is told from 1, or refused, within ten seconds",
         "catastrophic_pattern": "`^(a+)+$` ends on forty letters a and a `!`",
         "number_in_words": "`$1,000.50` is the number 1000.5",
-        "wide_digits": "`答案是１２３` is the number 123",
+        "wide_digits": "`The answer is １２３` is the number 123",
+        "digits_after_han": "`答案是123。` is the number 123",
         "indian_groups": "`12,34,567` is the number 1234567",
     },
     "Structure": {

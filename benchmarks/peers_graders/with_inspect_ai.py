@@ -241,12 +241,13 @@ def same_formula() -> Seen:
 
 @behaviour
 def huge_power() -> Seen:
+    boxed = rf"\boxed{{{HUGE}}}"
     code = f"""
 import sys
 sys.path.insert(0, {str(Path(__file__).parent)!r})
 from inspect_ai.scorer import math
 from with_inspect_ai import scored
-print(scored({rf"\boxed{{{HUGE}}}"!r}, "1", math()))
+print(scored({boxed!r}, "1", math()))
 """
     try:
         done = subprocess.run(
@@ -259,7 +260,13 @@ print(scored({rf"\boxed{{{HUGE}}}"!r}, "1", math()))
 
 @behaviour
 def wide_digits() -> Seen:
-    value, told = scored("答案是１２３", "123", match(numeric=True))
+    value, told = scored("The answer is １２３", "123", match(numeric=True))
+    return value == "C", f"match(numeric=True): {told}"
+
+
+@behaviour
+def digits_after_han() -> Seen:
+    value, told = scored("答案是123。", "123", match(numeric=True))
     return value == "C", f"match(numeric=True): {told}"
 
 

@@ -278,7 +278,13 @@ def number_in_words() -> Seen:
 
 @behaviour
 def wide_digits() -> Seen:
-    passed, told = graded(graders.number_close(123, pick="last"), "答案是１２３")
+    passed, told = graded(graders.number_close(123, pick="last"), "The answer is １２３")
+    return passed is True, told
+
+
+@behaviour
+def digits_after_han() -> Seen:
+    passed, told = graded(graders.number_close(123, pick="last"), "答案是123。")
     return passed is True, told
 
 

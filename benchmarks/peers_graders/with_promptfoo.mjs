@@ -200,6 +200,9 @@ const behaviours = {
   async wide_digits() {
     return absent("number", "numeric");
   },
+  async digits_after_han() {
+    return absent("number", "numeric");
+  },
   async indian_groups() {
     return absent("number", "numeric");
   },
