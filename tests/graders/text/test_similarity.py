@@ -218,6 +218,7 @@ def test_words_too_far_apart_are_no_pair():
 
 def test_a_pair_counts_as_often_as_both_have_it():
     assert rouge("a b a b", kind="rougeS")("a b").score == pytest.approx(2 * 1 / (6 + 1))
+    assert rouge("a b", kind="rougeS")("a b a b").score == pytest.approx(2 * 1 / (6 + 1))
     assert rouge("running dogs", kind="rougeS", stem=True)("runs dog").score == 1
     assert rouge(["x y", "a b"], kind="rougeS")("a b").score == 1
 
