@@ -48,10 +48,16 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "levenshtein": 'one emoji is one edit: "a" and "a😀" are 1 apart',
         "rouge": 'ROUGE-1 as rouge-score: "The quick brown fox." is "the quick brown fox"',
         "bleu": "BLEU as sacrebleu, sentence by sentence: 0.3799 for `a b c d e f` and `a b c x e f`",
+        "rouge_s": "ROUGE-S of Lin 2004: 1/3 for `the gunman police killed` and `police killed the gunman`",
         "gleu": "GLEU as NLTK: 0.5 for the same two",
         "latex": "`\\boxed{\\frac{1}{2}}` is 0.5",
+        "same_formula": "`\\frac{x^2-1}{x-1}` is `x + 1`",
+        "huge_power": "`9^{9^{9^9}}` is told from 1, or refused, within ten seconds",
         "catastrophic_pattern": "`^(a+)+$` ends on forty letters a and a `!`",
         "number_in_words": "`$1,000.50` is the number 1000.5",
+        "wide_digits": "`The answer is １２３` is the number 123",
+        "digits_after_han": "`答案是123。` is the number 123",
+        "indian_groups": "`12,34,567` is the number 1234567",
     },
     "Structure": {
         "array_in_prose": "`[1, 2, 3]` is found as JSON in prose",
@@ -61,6 +67,10 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "sql_alias": "`SELECT name n FROM users` is valid SQL",
         "sql_two_statements": "`SELECT 1; DROP TABLE x` is not one statement",
         "unclosed_tag": "`<div>text` is not valid XML",
+        "xml_in_prose": "`<order><line/></order>` is found as XML in prose",
+        "no_xml_in_prose": '"if a <b and c> d" holds no XML',
+        "list_in_any_order": "`[ash, oak]` has all items of `oak`, `ash`, and `[ash, oaks]` nearly",
+        "nearly_right_field": '"Ana" for "Ann" in one of two fields scores 5/6',
     },
     "Tools, retrieval": {
         "tool_arguments": "arguments of tool calls are compared",
@@ -69,6 +79,9 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "precision_at_k": "precision at k of known relevant passages divides by k",
         "ndcg": "nDCG as trec_eval",
         "citations": "a citation of a passage that was not given is found, without a judge",
+    },
+    "Cost": {
+        "zero_cost": "where at most 0 is allowed, a reply that cost 0 passes, and one that cost more fails",
     },
     "Safety": {
         "refusal_word": '"Sorry, I cannot find a faster algorithm" is no refusal',

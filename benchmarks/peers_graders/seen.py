@@ -24,6 +24,11 @@ Behaviour = Callable[[], Seen]
 BEHAVIOURS: dict[str, Behaviour] = {}
 LONGEST_S = 10
 LATEX = r"The answer is \boxed{\frac{1}{2}}."
+HUGE = "9^{9^{9^9}}"
+LIN = ("police killed the gunman", "the gunman police killed")
+"""The reference and one of the candidates of section 5 of Lin 2004."""
+XML = "Here it is: <order><line/></order>. Enjoy!"
+NO_XML = "if a <b and c> d"
 ALL_DAY = "a" * 40 + "!"
 """On which `^(a+)+$` backtracks for longer than anybody waits."""
 

@@ -257,6 +257,14 @@ def bleu() -> Seen:
 
 
 @behaviour
+def rouge_s() -> Seen:
+    try:
+        return False, f"no metric; Scorer.rouge_score: {Scorer.rouge_score('a b', 'a b', 'rougeS')}"
+    except Exception as problem:
+        return None, f"no metric; Scorer.rouge_score of rougeS: {type(problem).__name__}, {str(problem)[:120]}"
+
+
+@behaviour
 def gleu() -> Seen:
     return absent([*METRICS, *SCORES], "metrics and scores", "gleu", "meteor")
 
@@ -264,6 +272,58 @@ def gleu() -> Seen:
 @behaviour
 def latex() -> Seen:
     return absent([*METRICS, *SCORES], "metrics and scores", "latex", "math", "sympy")
+
+
+@behaviour
+def same_formula() -> Seen:
+    return absent([*METRICS, *SCORES], "metrics and scores", "latex", "math", "sympy")
+
+
+@behaviour
+def huge_power() -> Seen:
+    return absent([*METRICS, *SCORES], "metrics and scores", "latex", "math", "sympy")
+
+
+@behaviour
+def wide_digits() -> Seen:
+    return absent([*METRICS, *SCORES], "metrics and scores", "number", "numeric")
+
+
+@behaviour
+def digits_after_han() -> Seen:
+    return absent([*METRICS, *SCORES], "metrics and scores", "number", "numeric")
+
+
+@behaviour
+def indian_groups() -> Seen:
+    return absent([*METRICS, *SCORES], "metrics and scores", "number", "numeric")
+
+
+@behaviour
+def xml_in_prose() -> Seen:
+    return absent(METRICS, "metrics", "xml", "html")
+
+
+@behaviour
+def no_xml_in_prose() -> Seen:
+    return absent(METRICS, "metrics", "xml", "html")
+
+
+@behaviour
+def list_in_any_order() -> Seen:
+    # Scorer.quasi_contains_score asks whether a text is one of several.
+    names = [*METRICS, *(name for name in SCORES if name != "quasi_contains_score")]
+    return absent(names, "metrics and scores", "list", "contain")
+
+
+@behaviour
+def nearly_right_field() -> Seen:
+    return absent([*METRICS, *SCORES], "metrics and scores", "diff", "similar")
+
+
+@behaviour
+def zero_cost() -> Seen:
+    return absent(METRICS, "metrics", "cost", "price")
 
 
 @behaviour

@@ -32,7 +32,7 @@ from inspect_ai.scorer import (
     scorer,
 )
 from inspect_ai.scorer import math as math_scorer
-from seen import ALL_DAY, LATEX, LONGEST_S, Seen, absent, behaviour, judge, print_all, unsaid
+from seen import ALL_DAY, HUGE, LATEX, LONGEST_S, Seen, absent, behaviour, judge, print_all, unsaid
 
 NAMES = sorted(inspect_ai.scorer.__all__)
 PACKAGE = Path(inspect_ai.__path__[0])
@@ -218,6 +218,11 @@ def bleu() -> Seen:
 
 
 @behaviour
+def rouge_s() -> Seen:
+    return absent(NAMES, "names of inspect_ai.scorer", "rouge")
+
+
+@behaviour
 def gleu() -> Seen:
     return absent(NAMES, "names of inspect_ai.scorer", "gleu", "meteor")
 
@@ -226,6 +231,74 @@ def gleu() -> Seen:
 def latex() -> Seen:
     value, told = scored(LATEX, "0.5", math_scorer())
     return value == "C", told
+
+
+@behaviour
+def same_formula() -> Seen:
+    value, told = scored(r"\boxed{\frac{x^2-1}{x-1}}", "x + 1", math_scorer())
+    return value == "C", told
+
+
+@behaviour
+def huge_power() -> Seen:
+    boxed = rf"\boxed{{{HUGE}}}"
+    code = f"""
+import sys
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from inspect_ai.scorer import math
+from with_inspect_ai import scored
+print(scored({boxed!r}, "1", math()))
+"""
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", code], timeout=LONGEST_S + 5, check=True, capture_output=True, text=True
+        )
+    except subprocess.TimeoutExpired:
+        return False, f"math: not ended after {LONGEST_S} s"
+    return "'C'" not in done.stdout, f"math: {done.stdout.strip().splitlines()[-1][:160]}"
+
+
+@behaviour
+def wide_digits() -> Seen:
+    value, told = scored("The answer is １２３", "123", match(numeric=True))
+    return value == "C", f"match(numeric=True): {told}"
+
+
+@behaviour
+def digits_after_han() -> Seen:
+    value, told = scored("答案是123。", "123", match(numeric=True))
+    return value == "C", f"match(numeric=True): {told}"
+
+
+@behaviour
+def indian_groups() -> Seen:
+    value, told = scored("It is 12,34,567", "1234567", match(numeric=True))
+    return value == "C", f"match(numeric=True): {told}"
+
+
+@behaviour
+def xml_in_prose() -> Seen:
+    return absent(NAMES, "names of inspect_ai.scorer", "xml", "html")
+
+
+@behaviour
+def no_xml_in_prose() -> Seen:
+    return absent(NAMES, "names of inspect_ai.scorer", "xml", "html")
+
+
+@behaviour
+def list_in_any_order() -> Seen:
+    return absent(NAMES, "names of inspect_ai.scorer", "list", "contain")
+
+
+@behaviour
+def nearly_right_field() -> Seen:
+    return absent(NAMES, "names of inspect_ai.scorer", "json", "diff", "similar")
+
+
+@behaviour
+def zero_cost() -> Seen:
+    return absent(NAMES, "names of inspect_ai.scorer", "cost", "price")
 
 
 @behaviour

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from seen import ALL_DAY, LATEX, LONGEST_S, Seen, absent, behaviour, judge, print_all
+from seen import ALL_DAY, HUGE, LATEX, LIN, LONGEST_S, NO_XML, XML, Seen, absent, behaviour, judge, print_all
 
 from pytest_llm import Case, graders
 from pytest_llm.calls import Response, ToolCall
@@ -229,10 +229,33 @@ def gleu() -> Seen:
 
 
 @behaviour
+def rouge_s() -> Seen:
+    score = graders.rouge(LIN[0], kind="rougeS").grade(LIN[1]).score
+    return score is not None and abs(score - 1 / 3) < 1e-12, f"rouge(kind='rougeS'): score {score}"
+
+
+@behaviour
 def latex() -> Seen:
-    _, told = graded(graders.number_close(0.5, fractions=True, pick="last"), LATEX)
-    found = absent(NAMES, "names of pytest_llm.graders", "latex", "math", "sympy")
-    return None, f"{found[1]}; the nearest: {told}"
+    passed, told = graded(graders.math_equal("0.5"), LATEX)
+    return passed is True, told
+
+
+@behaviour
+def same_formula() -> Seen:
+    passed, told = graded(graders.math_equal("x + 1"), r"\frac{x^2-1}{x-1}")
+    return passed is True, told
+
+
+@behaviour
+def huge_power() -> Seen:
+    code = f"from pytest_llm.graders import math_equal; g = math_equal('1').grade({HUGE!r}); print(g.state, g.reason)"
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", code], timeout=LONGEST_S, check=True, capture_output=True, text=True
+        )
+    except subprocess.TimeoutExpired:
+        return False, f"math_equal: not ended after {LONGEST_S} s"
+    return "passed" not in done.stdout, f"math_equal: {done.stdout.strip()}"
 
 
 @behaviour
@@ -250,6 +273,24 @@ def catastrophic_pattern() -> Seen:
 @behaviour
 def number_in_words() -> Seen:
     passed, told = graded(graders.number_close(1000.5, unit="$", pick="last"), "It is $1,000.50")
+    return passed is True, told
+
+
+@behaviour
+def wide_digits() -> Seen:
+    passed, told = graded(graders.number_close(123, pick="last"), "The answer is １２３")
+    return passed is True, told
+
+
+@behaviour
+def digits_after_han() -> Seen:
+    passed, told = graded(graders.number_close(123, pick="last"), "答案是123。")
+    return passed is True, told
+
+
+@behaviour
+def indian_groups() -> Seen:
+    passed, told = graded(graders.number_close(1234567, pick="last"), "It is 12,34,567")
     return passed is True, told
 
 
@@ -296,6 +337,36 @@ def unclosed_tag() -> Seen:
     return passed is False, told
 
 
+@behaviour
+def xml_in_prose() -> Seen:
+    passed, told = graded(graders.contains_xml("order", ["line"]), XML)
+    return passed is True, told
+
+
+@behaviour
+def no_xml_in_prose() -> Seen:
+    passed, told = graded(graders.contains_xml(), NO_XML)
+    return passed is False, told
+
+
+@behaviour
+def list_in_any_order() -> Seen:
+    one, other = (graders.list_contains(["oak", "ash"]).grade(text) for text in ('["ash", "oak"]', '["ash", "oaks"]'))
+    return (one.score, other.score) == (1, 0.875), f"list_contains: score {one.score}; score {other.score}"
+
+
+@behaviour
+def nearly_right_field() -> Seen:
+    score = graders.json_similarity({"name": "Ann", "age": 30}).grade('{"name": "Ana", "age": 30}').score
+    return score is not None and abs(score - 5 / 6) < 1e-12, f"json_similarity: score {score}"
+
+
+@behaviour
+def zero_cost() -> Seen:
+    free, dear = (graded(graders.max_cost(0), Response(text="a", cost=cost)) for cost in (0.0, 0.01))
+    return (free[0], dear[0]) == (True, False), f"{free[1]}; {dear[1]}"
+
+
 def find(city: str) -> ToolCall:
     arguments = {"city": city}
     return ToolCall(name="find", arguments=arguments, arguments_text=json.dumps(arguments))
@@ -322,7 +393,9 @@ def tool_counts() -> Seen:
 
 @behaviour
 def no_tool() -> Seen:
-    none, one = (graded(graders.no_tool_call(), Response(text="", tool_calls=calls)) for calls in ((), (find("Oslo"),)))
+    # An empty reply that no provider has ended would be ungraded.
+    replies = [Response(text="done", tool_calls=calls) for calls in ((), (find("Oslo"),))]
+    none, one = (graded(graders.no_tool_call(), reply) for reply in replies)
     return (none[0], one[0]) == (True, False), f"{none[1]}; {one[1]}"
 
 

@@ -179,12 +179,61 @@ const behaviours = {
     const one = await assertion("a b c d e f", "bleu", { value: "a b c x e f" });
     return [Math.abs(one.score - 0.37991784282579627) < 1e-12, one.told];
   },
+  async rouge_s() {
+    const one = await assertion("the gunman police killed", "rouge-s", { value: "police killed the gunman" });
+    const kinds_ = kinds.filter((kind) => kind.includes("rouge"));
+    return [kinds_.includes("rouge-s") ? Math.abs(one.score - 1 / 3) < 1e-12 : null, `${kinds_} is all; ${one.told}`];
+  },
   async gleu() {
     const one = await assertion("a b c d e f", "gleu", { value: "a b c x e f" });
     return [one.score === 0.5, one.told];
   },
   async latex() {
     return absent("latex", "math", "sympy");
+  },
+  async same_formula() {
+    return absent("latex", "math", "sympy");
+  },
+  async huge_power() {
+    return absent("latex", "math", "sympy");
+  },
+  async wide_digits() {
+    return absent("number", "numeric");
+  },
+  async digits_after_han() {
+    return absent("number", "numeric");
+  },
+  async indian_groups() {
+    return absent("number", "numeric");
+  },
+  async xml_in_prose() {
+    const one = await assertion("Here it is: <order><line/></order>. Enjoy!", "contains-xml");
+    return [one.pass, one.told];
+  },
+  async no_xml_in_prose() {
+    const one = await assertion("if a <b and c> d", "contains-xml");
+    return [!one.pass, one.told];
+  },
+  async list_in_any_order() {
+    const one = await assertion('["ash", "oaks"]', "contains-all", { value: ["oak", "ash"] });
+    return [null, `${absent("list")[1]}; the nearest, on ["ash", "oaks"]: ${one.told}`];
+  },
+  async nearly_right_field() {
+    return absent("diff", "json-sim");
+  },
+  async zero_cost() {
+    const told = [];
+    for (const cost of [0, 0.01]) {
+      const providerResponse = { output: "a", cost };
+      const given = { assertion: { type: "cost", threshold: 0 }, test: { vars: {} }, prompt: "asked", providerResponse };
+      try {
+        const { pass, reason } = await promptfoo.assertions.runAssertion(given);
+        told.push([pass, `cost ${cost}: ${pass ? "passed" : "failed"} (${reason})`]);
+      } catch (problem) {
+        told.push([null, `cost ${cost}: it threw "${problem.message.slice(0, 120)}"`]);
+      }
+    }
+    return [told[0][0] === true && told[1][0] === false, told.map((one) => one[1]).join("; ")];
   },
   async catastrophic_pattern() {
     const start = Date.now();

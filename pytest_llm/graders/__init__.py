@@ -48,6 +48,9 @@ if TYPE_CHECKING:
     from pytest_llm.graders.structure.json_documents import contains_json as contains_json
     from pytest_llm.graders.structure.json_documents import json_schema as json_schema
     from pytest_llm.graders.structure.json_documents import valid_json as valid_json
+    from pytest_llm.graders.structure.mathematics import math_equal as math_equal
+    from pytest_llm.graders.structure.nearness import json_similarity as json_similarity
+    from pytest_llm.graders.structure.nearness import list_contains as list_contains
     from pytest_llm.graders.structure.numeric import number_close as number_close
     from pytest_llm.graders.structure.python import valid_python as valid_python
     from pytest_llm.graders.structure.sql import contains_sql as contains_sql
@@ -55,6 +58,7 @@ if TYPE_CHECKING:
     from pytest_llm.graders.structure.structured import equals_expected as equals_expected
     from pytest_llm.graders.structure.structured import fields_match as fields_match
     from pytest_llm.graders.structure.structured import json_equals as json_equals
+    from pytest_llm.graders.structure.xml_documents import contains_xml as contains_xml
     from pytest_llm.graders.structure.xml_documents import valid_xml as valid_xml
     from pytest_llm.graders.structure.yaml_documents import valid_yaml as valid_yaml
     from pytest_llm.graders.text.answers import exact_match as exact_match
@@ -88,6 +92,7 @@ _FILES = {
     "contains_all": "text.plain",
     "contains_any": "text.plain",
     "contains_json": "structure.json_documents",
+    "contains_xml": "structure.xml_documents",
     "context_relevance": "judges.shares",
     "ends_with": "text.plain",
     "equals": "text.plain",
@@ -102,9 +107,12 @@ _FILES = {
     "hit": "retrieval.ranked",
     "json_equals": "structure.structured",
     "json_schema": "structure.json_documents",
+    "json_similarity": "structure.nearness",
     "judge": "judges.judge",
     "length": "text.counts",
     "levenshtein": "text.similarity",
+    "list_contains": "structure.nearness",
+    "math_equal": "structure.mathematics",
     "max_cost": "agents.reply",
     "max_latency": "agents.reply",
     "max_tokens": "agents.reply",
@@ -159,6 +167,7 @@ __all__ = [
     "contains_any",
     "contains_json",
     "contains_sql",
+    "contains_xml",
     "context_relevance",
     "ends_with",
     "equals",
@@ -174,9 +183,12 @@ __all__ = [
     "hit",
     "json_equals",
     "json_schema",
+    "json_similarity",
     "judge",
     "length",
     "levenshtein",
+    "list_contains",
+    "math_equal",
     "max_cost",
     "max_latency",
     "max_tokens",

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-HEAVY = "rapidfuzz rouge_score sacrebleu sqlglot defusedxml nltk numpy regex phonenumbers stdnum jsonschema openai yaml"
+HEAVY = "rapidfuzz rouge_score sacrebleu sqlglot defusedxml mpmath nltk numpy regex phonenumbers stdnum jsonschema openai yaml"
 CODE = f"""
 import json, sys
 from pytest_llm import Case, graders as g
@@ -69,6 +69,7 @@ HEAVIER = {
     "rouge_score": 'g.rouge("a", threshold=0.5).grade("a")',
     "sacrebleu": 'g.bleu("a", threshold=0.5).grade("a")',
     "sqlglot": 'g.valid_sql().grade("SELECT 1")',
+    "mpmath": 'g.math_equal("1").grade("1")',
     "defusedxml": 'g.valid_xml().grade("<a/>")',
     "regex": 'g.regex("a+b").grade("b")',
     "phonenumbers": 'g.pii_free().grade("a")',

@@ -46,11 +46,18 @@ def finish_reason(*allowed: str) -> Grader:
 
 
 def max_cost(usd: float) -> Grader:
-    """The reply cost at most so many US dollars; ungraded where no price is known, since unknown is not nothing.
+    """Pass a reply that cost at most so many US dollars; ungraded where no price is known.
 
-    Of `llm_calls`, or a list of Responses, those of the subject together.
+    0 is what a model on a machine of one's own may cost. Of `llm_calls`, or a list of Responses, those of the subject
+    are added.
+
+    >>> from pytest_llm.calls import Response
+    >>> max_cost(0).grade(Response(text="yes", cost=0.0)).state
+    'passed'
     """
-    most = _positive("max_cost", "usd", usd)
+    most = a_number("max_cost", "usd", usd)
+    if most < 0:
+        raise refused("max_cost", "usd", usd, "is below 0, so it could not pass", "usd=0.5")
 
     def grade(output: object, _case: Case | None) -> Told:
         cost = _sum([step.cost for step in steps_of(output)], "what it cost is not known")
@@ -65,7 +72,9 @@ def max_latency(seconds: float) -> Grader:
     Of `llm_calls`, or a list of Responses, those of the subject together, as if one had waited for the other. Ungraded
     where the time is not known.
     """
-    most = _positive("max_latency", "seconds", seconds)
+    most = a_number("max_latency", "seconds", seconds)
+    if most <= 0:
+        raise refused("max_latency", "seconds", seconds, "is not above 0, so it could not pass", "seconds=0.5")
 
     def grade(output: object, _case: Case | None) -> Told:
         latency = _sum([step.latency for step in steps_of(output)], "how long it took is not known")
@@ -75,13 +84,6 @@ def max_latency(seconds: float) -> Grader:
         )
 
     return Grader(name="max_latency", function=grade, params=(("seconds", most),), on_empty="graded")
-
-
-def _positive(grader: str, parameter: str, value: object) -> int | float:
-    number = a_number(grader, parameter, value)
-    if number <= 0:
-        raise refused(grader, parameter, value, "is not above 0, so it could not pass", f"{parameter}=0.5")
-    return number
 
 
 def _sum(numbers: Sequence[float | None], unknown: str) -> Fraction:

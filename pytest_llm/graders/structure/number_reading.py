@@ -1,6 +1,7 @@
 """From a text to the number in it, with no more readings than were asked for. PYTEST_DONT_REWRITE
 
 What could be read in two ways is not read: `3-4`, `2024-05-03`, `5k`, `12.5 %` where per cents were not asked for.
+Decimal digits of every script are digits, and full-width signs are what their ASCII counterparts are.
 """
 
 from __future__ import annotations
@@ -46,8 +47,17 @@ _FRACTION = (
 _PERCENT = rf"{_BLANK}*(?:\\?%|per ?cent\b)"
 #: What makes one thing of a number and what stands beside it: a date, a range, a version, a power, a name.
 _JOINTS = r".,:/^\u2044'\u2019\u2013\u2212-"
-_BEGINS, _ENDS = r"(?<!\w)(?<!\w[./\u2044\u2013\u2212-])", rf"(?!\w|[{_JOINTS}][0-9])"
-_NO_NUMBER = rf"{_SIGN}?[0-9][0-9{_JOINTS}]*+\w*"
+# Chinese and Japanese are written without blanks, so their characters may touch a number. In front, those that make
+# another number of it do not (3万5000 is 35,000, 第5 is the 5th); behind, hiragana do (5です), units do not (5万, 5元).
+_KANA, _HAN = r"\u3041-\u309f\u30a1-\u30fa\u30fc", r"\u3400-\u4dbf\u4e00-\u9fff"
+_HAN_NUMBER = "[第〇一二三四五六七八九十百千万萬億亿兆廿零点點負负]"
+_BEGINS = rf"(?<![^\W{_KANA}{_HAN}])(?<!{_HAN_NUMBER})(?<!\w[./\u2044\u2013\u2212-])"
+_ENDS = rf"(?![^\W\u3041-\u309f]|[{_JOINTS}][0-9])"
+_NO_NUMBER = rf"{_SIGN}?[0-9][0-9{_JOINTS}]*+[^\W{_KANA}{_HAN}]*[{_KANA}{_HAN}]?"
+#: What is not ASCII and stands for something that is: digits of any script, and full-width signs and letters.
+_FOREIGN = re.compile(r"[^\D0-9]|[\uff01-\uff5e\uffe1\uffe5\uffe6\u066b\u066c]")
+_ARABIC = {"\u066b": "decimal", "\u066c": "thousands"}
+_WIDE_CURRENCY = {"\uffe1": "\u00a3", "\uffe5": "\u00a5", "\uffe6": "\u20a9"}
 _EMPHASIS = re.compile(r"(?<!\w)[*_`~]+(?=\S)|(?<=\S)[*_`~]+(?!\w)")
 
 
@@ -67,7 +77,9 @@ class Reading:
 
     def whole(self, text: str) -> Fraction | None:
         """The number that a text is, and nothing else; None where it is none."""
-        text = text.strip()
+        text = self.in_ascii(text.strip())
+        # `5.` is how some languages and people write 5.0, or a sentence of one number.
+        text = text[:-1] if text.endswith(".") and text[-2:-1].isdecimal() else text
         found = self.number.fullmatch(text) if len(text) <= LONGEST_NUMBER else None
         return None if found is None else self._value(found)
 
@@ -80,7 +92,7 @@ class Reading:
             alone = f", alone or{unit}," if unit else ""
             raise NotConforming(f"expected a number{alone} and nothing else, got {quoted(text)}")
         count, last = 0, None
-        for found in self.scan.finditer(_EMPHASIS.sub("", text)):  # a list of them would be large
+        for found in self.scan.finditer(_EMPHASIS.sub("", self.in_ascii(text))):  # a list of them would be large
             if not self.units or found["before"] in self.units or found["after"] in self.units:
                 count, last = count + 1, found
         if last is None:
@@ -91,6 +103,13 @@ class Reading:
         if value is None:
             raise NotConforming(f"{quoted(last[0].strip())} is no number that was asked for; got {quoted(text)}")
         return value
+
+    def in_ascii(self, text: str) -> str:
+        """Return the text with the digits of every script, and full-width signs, as ASCII."""
+        if text.isascii():
+            return text
+        marks = {"decimal": self.decimal, "thousands": self.thousands}
+        return _FOREIGN.sub(lambda found: marks[_ARABIC[found[0]]] if found[0] in _ARABIC else _ascii(found[0]), text)
 
     def _value(self, found: re.Match[str]) -> Fraction | None:
         """What a match says; None where it says too much, or what was not asked for."""
@@ -134,8 +153,11 @@ def a_reading(
         raise refused(grader, "percent", percent, 'contradicts unit="%"', 'percent=True, where "5 %" is 0.05')
     before, after = _either(units), _either(units, ends=r"(?![\w/^\u00b7])")
     comma, group = re.escape(decimal), THOUSANDS[between]
+    # 12,34,567: lakhs and crores, which nothing else looks like; with other marks nobody writes them.
+    groups = rf"[1-9][0-9]{{0,2}}(?:{group}[0-9]{{3}})+"
+    groups += "|[1-9][0-9]?(?:,[0-9]{2})+,[0-9]{3}" if between == "," else ""
     number = (
-        rf"(?:{_FRACTION}|(?P<decimal>(?:[1-9][0-9]{{0,2}}(?:{group}[0-9]{{3}})+(?:{comma}[0-9]+)?"
+        rf"(?:{_FRACTION}|(?P<decimal>(?:(?:{groups})(?:{comma}[0-9]+)?"
         rf"|[0-9]+(?:{comma}[0-9]+)?|{comma}[0-9]+)(?:[eE][+-]?[0-9]{{1,9}})?))"
         rf"(?P<percent>{'(?!)' if '%' in units else _PERCENT})?(?:{_BLANK}*(?P<after>{after}))?"
     )
@@ -158,6 +180,16 @@ def a_reading(
     )
 
 
+def _ascii(character: str) -> str:
+    """Return the ASCII digit, sign or letter that a character stands for; itself where there is none."""
+    digit = unicodedata.decimal(character, None)
+    if digit is not None:
+        return str(digit)
+    if "\uff01" <= character <= "\uff5e":
+        return chr(ord(character) - 0xFEE0)
+    return _WIDE_CURRENCY.get(character, character)
+
+
 def _fraction(found: re.Match[str]) -> Fraction | None:
     """The value of `3/4`, `1 1/2`, `½` or `1½`; None where it has none, or where `1 3/2` leaves it open."""
     if found["vulgar"]:
@@ -173,7 +205,7 @@ def _units(grader: str, unit: str | Sequence[object]) -> tuple[str, ...]:
     spellings = [unit] if isinstance(unit, str) else unit
     found = []
     for one in spellings:
-        text = a_word(grader, "unit", one).strip()
+        text = "".join(map(_ascii, a_word(grader, "unit", one).strip()))
         if not text or re.match(r"[0-9.,+\u2212-]", text):
             raise refused(grader, "unit", one, "could be taken for a part of the number", 'unit=["kg", "kilograms"]')
         found += [text, *SYMBOLS.get(text, ())]

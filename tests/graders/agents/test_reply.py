@@ -40,6 +40,13 @@ def test_what_a_reply_cost_is_known_or_ungraded():
     assert max_cost(0.5)(Response(text="")).reason == "what it cost is not known"
 
 
+def test_a_model_of_ones_own_may_cost_nothing():
+    assert max_cost(0)(Response(text="", cost=0.0)).passed is True
+    assert max_cost(0)(Response(text="", cost=0.0001)).reason == "expected at most 0 US dollars, got 0.0001"
+    assert max_cost(0)(Response(text="")).state == "ungraded"
+    assert max_cost(0).parameters == {"usd": 0}
+
+
 def test_how_long_a_reply_took_is_as_recorded_and_said_so():
     assert max_latency(2)(Response(text="", latency=2)).passed is True
     grade = max_latency(2)(Response(text="", latency=2.5))
@@ -85,8 +92,7 @@ def test_what_is_not_told_is_ungraded(grader, output):
         (lambda: max_tokens(0), "max_tokens: n=0 is below 1"),
         (lambda: max_tokens(-5), "max_tokens: n=-5 is below 1"),
         (lambda: max_tokens(1.5), "max_tokens: n=1.5 is no whole number"),
-        (lambda: max_cost(0), "max_cost: usd=0 is not above 0, so it could not pass"),
-        (lambda: max_cost(-1), "max_cost: usd=-1 is not above 0, so it could not pass"),
+        (lambda: max_cost(-1), "max_cost: usd=-1 is below 0, so it could not pass"),
         (lambda: max_cost(float("nan")), "max_cost: usd=nan is no finite number"),
         (lambda: max_cost("1"), "max_cost: usd='1' is no finite number"),
         (lambda: max_latency(0.0), "max_latency: seconds=0.0 is not above 0, so it could not pass"),

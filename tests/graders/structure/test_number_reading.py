@@ -39,6 +39,15 @@ READINGS = [
     ({"pick": "last", "percent": True}, 0.42, ["from 12 % to 42 %"]),
     ({"pick": "last", "fractions": True}, 1.5, ["take 1 1/2 cups", "take 1½ cups"]),
     ({"pick": "last", "thousands": " "}, 1234, ["about 1 234 in all"]),
+    ({}, 1234567, ["12,34,567", "１，２３４，５６７", "１２,３４,５６７.", "१२,३४,५६७", "১২,৩৪,৫৬৭", "١٬٢٣٤٬٥٦٧"]),
+    ({}, 5, ["5.", "５．", "5.0", "५"]),
+    ({}, -0.5, ["－０．５", "-٠٫٥", "-𝟎.𝟓"]),
+    ({"decimal": ","}, 1.5, ["١٫٥", "１，５"]),
+    ({"pick": "last"}, 123, ["the answer is １２３", "答案是123。", "答えは１２３です", "उत्तर १२३ है।", "约￥123", "合計￡１２３"]),
+    ({"pick": "last"}, 1234567, ["It is 12,34,567.", "₹12,34,567 in all"]),
+    ({"unit": "元", "pick": "only"}, 123, ["3个价格是123元。", "123元"]),
+    ({"unit": ["％"]}, 12, ["12％", "１２ %"]),
+    ({"unit": "JPY"}, 123, ["￥１２３", "¥123"]),
 ]  # fmt: skip
 
 #: None of these is the number; the last column is what the reason says.
@@ -86,6 +95,17 @@ REFUSED = [
     ({"pick": "last"}, 10, "3 × 10⁵", '"10⁵" is no number'),
     ({"pick": "last"}, 42, "41,42", '"41,42" is no number'),
     ({"pick": "last"}, 1, "1" * 500, "is no number that was asked for"),
+    ({}, 123, "12,3", "expected a number and nothing else"),
+    ({}, 1234, "12,34", "expected a number and nothing else"),
+    ({}, 5, "5..", "expected a number and nothing else"),
+    ({}, 2, "²", "expected a number and nothing else"),
+    ({"decimal": ","}, 1234567, "12.34.567", "expected a number and nothing else"),
+    ({"pick": "last"}, 35000, "答えは3万5000", '"3万" is no number that was asked for'),
+    ({"pick": "last"}, 5, "第5", "no number is in"),
+    ({"pick": "last"}, 5000, "约二5000", "no number is in"),
+    ({"pick": "last"}, 5, "共5万", '"5万" is no number that was asked for'),
+    ({"pick": "last"}, 5, "共5元", '"5元" is no number that was asked for'),
+    ({"pick": "last"}, 3, "２０２４／０５／０３", '"2024/05/03" is no number'),
     ({"pick": "only"}, 42, "42 and 42", 'expected a single number, got 2: "42 and 42"'),
     ({"pick": "only"}, 42, "42 on 2024-05-03", "expected a single number, got 2"),
     ({"pick": "only", "unit": "kg"}, 42, "It weighs 42 pounds", 'no number with "kg" is in "It weighs 42 pounds"'),
@@ -165,8 +185,10 @@ def test_parameters_tell_the_reading():
 
 
 @pytest.mark.parametrize(
-    "text", ["1" * 5_000_000, "1 " * 500_000, "a1" * 500_000, "-" * 500_000, "1/" * 500_000, "*" * 5_000_000]
-)
+    "text",
+    ["1" * 5_000_000, "1 " * 500_000, "a1" * 500_000, "-" * 500_000, "1/" * 500_000, "*" * 5_000_000, "１" * 2_000_000,
+     "12," * 1_000_000, "是" * 2_000_000],
+)  # fmt: skip
 def test_no_text_is_too_long(text):
     """Each of them is one number or many to a reader that looks again at every character."""
     grader = number_close(5, pick="last", unit="kg", percent=True, fractions=True, thousands=" ")

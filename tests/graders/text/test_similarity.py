@@ -189,3 +189,50 @@ def test_a_missing_library_is_named_with_its_extra(make, package, absent):
     absent(package)
     with pytest.raises(MissingExtra, match=rf"needs the library '{package}'\n.*pytest-llm-evals\[graders\]"):
         make()
+
+
+#: Lin 2004, section 5: S1 is the reference, S2 to S4 have 3, 1 and 2 of its 6 pairs; S5 has none, and all of its words.
+LIN = ["police kill the gunman", "the gunman kill police", "the gunman police killed", "gunman the killed police"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "scores"),
+    [
+        ("rougeS", [3 / 6, 1 / 6, 2 / 6, 0]),
+        ("rougeS4", [3 / 6, 1 / 6, 2 / 6, 0]),
+        ("rougeSU", [6 / 10, 4 / 10, 6 / 10, 4 / 10]),
+        ("rougeSU4", [6 / 10, 4 / 10, 6 / 10, 4 / 10]),
+    ],
+)
+def test_pairs_of_words_are_those_of_the_paper(kind, scores):
+    found = [rouge("police killed the gunman", kind=kind)(text).score for text in LIN]
+    assert found == pytest.approx(scores)
+
+
+def test_words_too_far_apart_are_no_pair():
+    far = "a 1 2 3 4 b"
+    assert rouge("a b", kind="rougeS4")(far).score == pytest.approx(2 * 1 / (15 + 1))
+    assert rouge("a b", kind="rougeS4")("a 1 2 3 4 5 b").score == 0
+    assert rouge("a b", kind="rougeS")("a 1 2 3 4 5 b").score == pytest.approx(2 * 1 / (21 + 1))
+
+
+def test_a_pair_counts_as_often_as_both_have_it():
+    assert rouge("a b a b", kind="rougeS")("a b").score == pytest.approx(2 * 1 / (6 + 1))
+    assert rouge("a b", kind="rougeS")("a b a b").score == pytest.approx(2 * 1 / (6 + 1))
+    assert rouge("running dogs", kind="rougeS", stem=True)("runs dog").score == 1
+    assert rouge(["x y", "a b"], kind="rougeS")("a b").score == 1
+
+
+def test_pairs_need_two_words():
+    with pytest.raises(GraderError, match="has no pair of words that ROUGE counts"):
+        rouge("word", kind="rougeS4")
+    assert rouge("word", kind="rougeSU")("word").score == 1
+    assert rouge(kind="rougeS")("a b", case("word")).state == "ungraded"
+    assert rouge("a b", kind="rougeS")("word").score == rouge("word", kind="rougeSU")("").score == 0
+
+
+def test_a_text_of_too_many_pairs_is_ungraded():
+    grade = rouge("a b", kind="rougeS")("a " * 2001)
+    assert grade.state == "ungraded"
+    assert grade.reason == "2001 words have more pairs than rougeS can count in time: 4000000"
+    assert rouge("a b", kind="rougeSU4")("a b " * 20_000).state == "scored"
