@@ -7,7 +7,10 @@ import sys
 
 import pytest
 
-HEAVY = "rapidfuzz rouge_score sacrebleu sqlglot defusedxml mpmath nltk numpy regex phonenumbers stdnum jsonschema openai yaml"
+HEAVY = (
+    "rapidfuzz rouge_score sacrebleu sqlglot duckdb postgast defusedxml mpmath nltk numpy regex phonenumbers stdnum "
+    "jsonschema jsonschema_rs openai yaml"
+)
 CODE = f"""
 import json, sys
 from pytest_llm import Case, graders as g

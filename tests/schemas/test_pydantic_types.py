@@ -672,7 +672,7 @@ def never_null(value):
     [
         (Annotated[Literal["a", "b"] | None, BeforeValidator(never_null)], "c", "one of 'a' or 'b'"),
         (Literal["x" * 90, "y" * 90] | None, "c", "or null"),
-        (Literal["x" * 90] | Literal["y" * 90] | None, "c", "or null"),
+        (Literal["x" * 90, "y" * 90] | None, "c", "or null"),
         (dict[Literal["a"], int], {"b": "c"}, ": 'a'"),
         (list[list[int] | None], [["x"]], "an integer"),
         (list[int | None] | None, "x", "an array or null"),
