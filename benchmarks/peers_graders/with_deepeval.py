@@ -393,6 +393,21 @@ def sql_two_statements() -> Seen:
 
 
 @behaviour
+def sql_cut_off() -> Seen:
+    return absent(METRICS, "metrics", "sql")
+
+
+@behaviour
+def sql_in_fence() -> Seen:
+    return absent(METRICS, "metrics", "sql")
+
+
+@behaviour
+def sql_columns() -> Seen:
+    return absent(METRICS, "metrics", "sql")
+
+
+@behaviour
 def unclosed_tag() -> Seen:
     return absent(METRICS, "metrics", "xml", "html")
 

@@ -354,6 +354,21 @@ def sql_two_statements() -> Seen:
 
 
 @behaviour
+def sql_cut_off() -> Seen:
+    return absent(NAMES, "names of inspect_ai.scorer", "sql")
+
+
+@behaviour
+def sql_in_fence() -> Seen:
+    return absent(NAMES, "names of inspect_ai.scorer", "sql")
+
+
+@behaviour
+def sql_columns() -> Seen:
+    return absent(NAMES, "names of inspect_ai.scorer", "sql")
+
+
+@behaviour
 def unclosed_tag() -> Seen:
     return absent(NAMES, "names of inspect_ai.scorer", "xml", "html")
 

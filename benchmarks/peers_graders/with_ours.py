@@ -332,6 +332,25 @@ def sql_two_statements() -> Seen:
 
 
 @behaviour
+def sql_cut_off() -> Seen:
+    grades = [graded(graders.valid_sql(one), "UPDATE t SET") for one in (None, "mysql", "postgres", "sqlite")]
+    return all(passed is False for passed, _ in grades), grades[0][1]
+
+
+@behaviour
+def sql_in_fence() -> Seen:
+    passed, told = graded(graders.contains_sql(), "Here it is:\n```sql\nSELECT id FROM users\n```\nEnjoy!")
+    return passed is True, told
+
+
+@behaviour
+def sql_columns() -> Seen:
+    allowed = graders.valid_sql(columns=["users.name"])
+    (first, _), (second, told) = graded(allowed, "SELECT name FROM users"), graded(allowed, "SELECT id FROM users")
+    return first is True and second is False, told
+
+
+@behaviour
 def unclosed_tag() -> Seen:
     passed, told = graded(graders.valid_xml(), "<div>text")
     return passed is False, told

@@ -277,6 +277,20 @@ const behaviours = {
     const one = await assertion("SELECT 1; DROP TABLE x", "is-sql");
     return [!one.pass, one.told];
   },
+  async sql_cut_off() {
+    const one = await assertion("UPDATE t SET", "is-sql");
+    return [one.pass === false, one.told];
+  },
+  async sql_in_fence() {
+    const one = await assertion("Here it is:\n```sql\nSELECT id FROM users\n```\nEnjoy!", "contains-sql");
+    return [one.pass, one.told];
+  },
+  async sql_columns() {
+    const value = { databaseType: "MySQL", allowedColumns: ["select::users::name"] };
+    const one = await assertion("SELECT name FROM users", "is-sql", { value });
+    const other = await assertion("SELECT id FROM users", "is-sql", { value });
+    return [one.pass && other.pass === false, `${one.told}; of id ${other.told}`];
+  },
   async unclosed_tag() {
     const one = await assertion("<div>text", "is-xml");
     return [!one.pass, one.told];
