@@ -58,14 +58,21 @@ def explain_schemas(before: RequestRecord, after: RequestRecord) -> str:
 
     Both requests are in normal form. *before* is the recorded one, *after* the one that is sent now.
     """
-    was, now = _schemas(before), _schemas(after)
-    if was == now or _each(was, outline) != _each(now, outline):
+    try:
+        return _cause(_schemas(before), _schemas(after))
+    except RecursionError:  # as in schema_form
         return ""
-    by_optimizing = _why_descriptions(_each(was, descriptions), _each(now, descriptions))
-    if _each(was, without_descriptions) == _each(now, without_descriptions):
-        return by_optimizing or ""
+
+
+def _cause(was: Sequence[Mapping[str, JSON]], now: Sequence[Mapping[str, JSON]]) -> str:
+    outlines = _each(was, outline), _each(now, outline)
+    if was == now or _each(outlines[0], without_descriptions) != _each(outlines[1], without_descriptions):
+        return ""
+    by_optimizing = _why_descriptions(_each(outlines[0], descriptions), _each(outlines[1], descriptions))
     if by_optimizing is None:
         return ""
+    if _each(was, without_descriptions) == _each(now, without_descriptions):
+        return by_optimizing
     here = version("pydantic")
     by_pydantic = f"another version of pydantic may have written the recorded schema; this one is by pydantic {here}"
     return "\n".join(filter(None, [by_pydantic, by_optimizing]))

@@ -36,9 +36,8 @@ _TYPES = {str: "string", bool: "boolean", int: "integer", float: "number", type(
 _BEYOND_PYDANTIC = re.compile(r'"\$schema"|"\$dynamicRef"|"unevaluated|/allOf/')
 """In a schema with any of these, another spelling could have another meaning; pydantic writes none of them."""
 
-_OUTLINE = frozenset(
-    {"type", "enum", "$ref", "required", "additionalProperties", "items", *_DEFINITIONS, *_MAPS, *_LISTS}
-)
+_VARYING = frozenset({"propertyNames", "pattern", "format"})
+"""What versions of pydantic write differently for one type, so that the schema accepts other values."""
 
 
 def normal_form(schema: Mapping[str, JSON]) -> dict[str, JSON]:
@@ -83,14 +82,14 @@ def descriptions(schema: Mapping[str, JSON]) -> Counter[str]:
 
 
 def outline(schema: Mapping[str, JSON]) -> dict[str, JSON]:
-    """Return what of a JSON Schema every version of pydantic writes: properties, types and values.
+    """Return a JSON Schema without patterns, formats and names of keys, which depend on the version of pydantic.
 
-    Two schemas with one outline may come from one type; bounds, formats, patterns and texts are left out.
+    Two schemas with one outline may come from one type.
 
     >>> outline({"type": "object", "title": "Order", "propertyNames": {"enum": ["a"]}})
-    {'type': 'object'}
+    {'type': 'object', 'title': 'Order'}
     """
-    return _without_unused_definitions(_rewritten(schema, _outlined, "class"))
+    return _without_unused_definitions(_rewritten(schema, lambda node, _: _without(node, *_VARYING), "class"))
 
 
 def _rewritten(
@@ -146,21 +145,19 @@ def _typed(node: dict[str, JSON], place: Place) -> dict[str, JSON]:
     return node | {"type": kind} if node.get("type", "numeric") == "numeric" else node
 
 
-def _outlined(node: dict[str, JSON], _: Place) -> dict[str, JSON]:
-    return {key: value for key, value in node.items() if key in _OUTLINE and not isinstance(value, bool)}
-
-
 def _without_unused_definitions(schema: dict[str, JSON]) -> dict[str, JSON]:
     """Return a schema without definitions that nothing refers to, and without `$defs` where none is left."""
-    known = schema.get("$defs", {})
+    known = schema.get("$defs")
+    if not isinstance(known, Mapping):
+        return schema
     used = {name: value for name, value in known.items() if f'"#/$defs/{name}"' in json.dumps(schema)}
     if len(used) < len(known):
         return _without_unused_definitions(schema | {"$defs": used})
     return schema if used else _without(schema, "$defs")
 
 
-def _without(node: dict[str, JSON], key: str) -> dict[str, JSON]:
-    return {name: value for name, value in node.items() if name != key}
+def _without(node: dict[str, JSON], *keys: str) -> dict[str, JSON]:
+    return {name: value for name, value in node.items() if name not in keys}
 
 
 def _is_same(one: Any, other: Any) -> bool:
