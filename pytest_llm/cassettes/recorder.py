@@ -23,11 +23,14 @@ from pytest_llm.cassettes.identity import (
     CanonicalRequest,
     Comparison,
     RequestRecord,
+    identity_of,
     model_record,
+    older_form,
     without_secrets,
 )
 from pytest_llm.cassettes.reply_fault import reply_fault
 from pytest_llm.cassettes.secrets import KEPT_HEADERS, Secrets
+from pytest_llm.cassettes.sent_schemas import schema_form
 from pytest_llm.cassettes.staleness import Miss, explain_miss
 from pytest_llm.errors import CallFailed, CassetteMiss, LlmError, NoRoomYet
 from pytest_llm.schemas import JSON
@@ -177,6 +180,8 @@ class Recorder:
         self._errors: dict[tuple[str, str], Exchange] = {}
         self._found: dict[str, Entry] | None = None
         self._loaded = False
+        #: The recorded requests that send a schema, by their identity in normal form; made when one is not found.
+        self._normal_forms: dict[str, list[Entry]] | None = None
         #: Whether no recorded request was edited; looked at when the first one is not found.
         self._checked = False
         self._closed = False
@@ -266,7 +271,7 @@ class Recorder:
                         source="replayed",
                         role=role,
                         at=at,
-                        is_older=entry.identity != request.identity,
+                        is_older=request.older is not None and entry.rules == 1,
                     )
                 )
             elif given := self._given.get(key):
@@ -328,13 +333,11 @@ class Recorder:
     def _recorded(self, request: CanonicalRequest, slot: str, number: int) -> tuple[Entry, StoredReply] | None:
         """The reply of a number, with its entry. An error is stored once, and answers every further try too."""
         for find in (self._own, self._older):
-            if (entry := find(request)) is None:
-                continue
-            if (reply := entry.replies.get((slot, number))) is not None:
+            if (entry := find(request)) is not None and (reply := _reply_in(entry, slot, number)) is not None:
                 return entry, reply
-            last = entry.replies.get((slot, number - 1))
-            if last is not None and _is_error(entry.request, last):
-                return entry, last
+        for entry in self._respelled(request):
+            if (reply := _reply_in(entry, slot, number)) is not None:
+                return entry, reply
         return None
 
     def _recorded_fault(self, request: CanonicalRequest, reply: StoredReply) -> Fault | None:
@@ -354,6 +357,21 @@ class Recorder:
         """The request of rules 1 that equals this one in everything that those compared."""
         entry = None if request.older is None else (self._found or {}).get(request.older)
         return entry if entry is not None and entry.rules == 1 else None
+
+    def _respelled(self, request: CanonicalRequest) -> Sequence[Entry]:
+        """Return the recorded requests that differ only in how a version of pydantic wrote their schemas."""
+        if not self._found or (form := schema_form(request.record)) is None:  # nearly always
+            return ()
+        if self._normal_forms is None:
+            forms: dict[str, list[Entry]] = {}
+            for entry in self._found.values():
+                if (recorded := schema_form(entry.request)) is not None:
+                    forms.setdefault(identity_of(recorded), []).append(entry)
+            self._normal_forms = forms
+        found = self._normal_forms.get(identity_of(form), [])
+        if (older := older_form(form)) is None:
+            return found
+        return [*found, *(entry for entry in self._normal_forms.get(identity_of(older), ()) if entry.rules == 1)]
 
     def _entries(self) -> dict[str, Entry]:
         with self._lock:
@@ -473,7 +491,7 @@ class Recorder:
         """Use what another recorder has asked for this item, which has ended asking."""
         self._found, self._loaded, self._checked = ahead._found, ahead._loaded, ahead._checked
         self._open, self._failed, self.failures = ahead._open, ahead._failed, ahead.failures
-        self._canonical = ahead._canonical
+        self._canonical, self._normal_forms = ahead._canonical, ahead._normal_forms
         for exchange in ahead.exchanges:
             if exchange.source != "replayed":
                 self._given.setdefault((exchange.identity, exchange.reply.slot), []).append(exchange)
@@ -552,6 +570,14 @@ class Recorder:
         )
         text = _told(why, request.record, slot, self.shown)
         return CassetteMiss(text, kind=why.kind, heading=why.heading, change=why.change)
+
+
+def _reply_in(entry: Entry, slot: str, number: int) -> StoredReply | None:
+    """Return the reply of a number; an error answers every further try too."""
+    if (reply := entry.replies.get((slot, number))) is not None:
+        return reply
+    last = entry.replies.get((slot, number - 1))
+    return last if last is not None and _is_error(entry.request, last) else None
 
 
 def _is_error(request: RequestRecord, reply: StoredReply) -> bool:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pytest_llm.cassettes.entry import Entry
-from pytest_llm.cassettes.identity import CanonicalRequest, RequestRecord
+from pytest_llm.cassettes.identity import CanonicalRequest, RequestRecord, identity_of
+from pytest_llm.cassettes.sent_schemas import explain_schemas, schema_form
 from pytest_llm.schemas import JSON, quoted
 
 Kind = Literal["no cassette", "missing", "stale", "exhausted"]
@@ -50,13 +51,27 @@ def explain_miss(
         return Miss(kind="no cassette")
     equal = [one for one in (entries.get(request.identity), entries.get(request.older or "")) if one is not None]
     if any(one.rules == 1 or one.identity == request.identity for one in equal):
-        used_up = any(recorded == slot for one in equal for recorded, _ in one.replies)
-        return Miss(kind="exhausted" if used_up else "missing")
-    nearest = _nearest(entries.values(), request.record, slot, answered)
+        return _of_equals(equal, slot)
+    after = _form(request.record)
+    nearest = _nearest(entries.values(), after, slot, answered)
     if nearest is None:
         return Miss(kind="missing")
-    heading, change = difference(nearest.request, request.record)
-    return Miss(kind="stale", heading=heading, change=change)
+    before = _form(nearest.request)
+    if identity_of(before) == identity_of(after):
+        return _of_equals([nearest], slot)
+    heading, change = difference(before, after)
+    cause = explain_schemas(before, after)
+    return Miss(kind="stale", heading=heading, change=f"{cause}\n{change}" if cause else change)
+
+
+def _of_equals(equal: Iterable[Entry], slot: str) -> Miss:
+    used_up = any(recorded == slot for one in equal for recorded, _ in one.replies)
+    return Miss(kind="exhausted" if used_up else "missing")
+
+
+def _form(request: RequestRecord) -> RequestRecord:
+    """Return a request without what versions of pydantic write differently in its schemas."""
+    return schema_form(request) or request
 
 
 def _nearest(entries: Iterable[Entry], request: RequestRecord, slot: str, answered: Container[str]) -> Entry | None:
@@ -66,7 +81,7 @@ def _nearest(entries: Iterable[Entry], request: RequestRecord, slot: str, answer
     for entry in entries:
         if (entry.request.get("method"), entry.request.get("url")) != (request["method"], request["url"]):
             continue
-        alike = _share(wanted, _parts(entry.request))
+        alike = _share(wanted, _parts(_form(entry.request)))
         rank = (alike, entry.identity not in answered, any(recorded == slot for recorded, _ in entry.replies))
         if alike >= ALIKE and (best is None or rank > best[0]):
             best = (rank, entry)

@@ -14,6 +14,7 @@ from pytest_llm.errors import SchemaError
 from pytest_llm.schemas.issue import JSON, Leniency, Validator, one_line
 from pytest_llm.schemas.json_schema_validator import json_schema_validator, plain_schema
 from pytest_llm.schemas.json_text import checked_leniency
+from pytest_llm.schemas.normal_form import normal_form
 from pytest_llm.schemas.text_validator import CallableValidator, RegexValidator, callable_name
 from pytest_llm.schemas.type_validator import PlainTextValidator, adapter_of, type_name, type_validator
 
@@ -78,14 +79,21 @@ def reads_json(schema: Any) -> bool:
 
 
 def json_schema_of(schema: Any) -> dict[str, JSON] | None:
-    """The JSON Schema that an endpoint can be sent as response_format; None where the output is not JSON."""
+    """Return the JSON Schema that an endpoint can be sent as response_format; None where the output is not JSON.
+
+    That of a type is the same by every version of pydantic, where those differ in spelling only. A JSON Schema that is
+    given as a dict is sent as it is.
+
+    >>> json_schema_of(typing.Literal["a"])
+    {'const': 'a', 'type': 'string'}
+    """
     kind = _kind(schema)
     if kind == "json schema":
         return plain_schema(schema)
     if kind != "type":
         return None
     try:
-        return adapter_of(schema).json_schema()
+        return normal_form(adapter_of(schema).json_schema())
     except SchemaError:
         raise
     except Exception as wrong:  # the user's own __get_pydantic_json_schema__ may raise anything
