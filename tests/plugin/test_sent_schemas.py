@@ -177,7 +177,10 @@ def test_where_an_option_dropped_docstrings_the_message_names_it(orders):
 @pytest.mark.parametrize(
     ("path", "place"),
     [
-        ("chat/completions", lambda schema: {"tools": [{"type": "function", "function": {"name": "order", "parameters": schema}}]}),
+        (
+            "chat/completions",
+            lambda schema: {"tools": [{"type": "function", "function": {"name": "order", "parameters": schema}}]},
+        ),
         ("responses", lambda schema: {"text": {"format": {"type": "json_schema", "name": "p", "schema": schema}}}),
         ("messages", lambda schema: {"tools": [{"name": "order", "input_schema": schema}]}),
     ],
