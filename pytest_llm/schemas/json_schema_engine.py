@@ -116,7 +116,17 @@ def plain_failures(engine: Engine, document: JSON, data: JSON, most: int) -> lis
             )
     except ValueError:  # half of a surrogate pair
         return None
-    return found
+    # In the order of the schema, as jsonschema has them; the engine has an order of its own.
+    return sorted(found, key=lambda one: _order(document, one.absolute_schema_path))
+
+
+def _order(document: JSON, way: Sequence[str | int]) -> list[int]:
+    """Return a way through a schema as numbers that sort by its order."""
+    places = []
+    for step in way:
+        places.append(step if isinstance(step, int) else list(document).index(step))
+        document = document[step]
+    return places
 
 
 _PLAIN = frozenset(
