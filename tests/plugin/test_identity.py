@@ -335,7 +335,7 @@ def test_it(llm_retry):
     )
     blue.words += ["seven", "7"]
     blue.record().assert_outcomes(passed=1)
-    assert [(one["slot"], one.get("feedback")) for one in replies_in(blue)] == [("1", None), ("1/errors/2", 1)]
+    assert [(one["slot"], one.get("feedback")) for one in replies_in(blue)] == [("1", None), ("1/errors/2", 2)]
 
 
 def test_recordings_for_another_run_are_neither_unused_nor_pruned(blue):
