@@ -78,13 +78,10 @@ class PlainFailure:
     schema: JSON
     absolute_path: Sequence[str | int]
     absolute_schema_path: Sequence[str | int]
+    #: It has no failures in its context, and is in no other one's.
     context: Sequence[Never] = ()
     parent: None = None
-
-    @property
-    def schema_path(self) -> Sequence[str | int]:
-        """The same as from the root: it is in no other failure's context."""
-        return self.absolute_schema_path
+    schema_path: Sequence[str | int] = ()
 
 
 def plain_failures(engine: Engine, document: JSON, data: JSON, most: int) -> list[PlainFailure] | None:
