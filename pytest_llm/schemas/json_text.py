@@ -57,7 +57,9 @@ class NotJson(ValueError):
     def fault(self) -> Fault | None:
         """What is wrong with the syntax, and where in the whole text; None where nothing begins like JSON."""
         found = fault_in(self._text)
-        return None if found is None else replace(found, position=found.position + self._whole.find(self._text))
+        if found is None or self._whole is self._text:
+            return found
+        return replace(found, position=found.position + self._whole.find(self._text))
 
     def __str__(self) -> str:
         told = self.fault.told(self._whole) if self.fault else "nothing in it begins like JSON"
@@ -114,18 +116,28 @@ def checked_leniency(leniency: str) -> int:
 def json_issue(problem: NotJson, text: str) -> Issue:
     """The finding for a text that could not be read."""
     start = text if len(text) <= 80 else f"{text[:77]}..."
+    told = str(problem)
     plain = Issue(
         path="",
         code="syntax",
         expected=problem.expected,
         got=quoted(start, longest=500),  # a character can become six: \u0007
-        message=str(problem),
+        message=told,
         source="json",
         source_code=problem.reason,
     )
     if problem.fault is None:
         return plain
-    return replace(plain, expected=f"{ANY} ({problem})", got=quoted(problem.excerpt, longest=500), former=plain)
+    return Issue(
+        path="",
+        code="syntax",
+        expected=f"{ANY} ({told})",
+        got=quoted(problem.excerpt, longest=500),
+        message=told,
+        source="json",
+        source_code=problem.reason,
+        former=plain,
+    )
 
 
 def _strict(text: str) -> JSON:

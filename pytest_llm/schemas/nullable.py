@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pytest_llm.schemas.closest import or_null
 from pytest_llm.schemas.issue import JSON, Issue
-from pytest_llm.schemas.pydantic_findings import Names, pydantic_issues
+from pytest_llm.schemas.pydantic_findings import Names, path_of
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -22,36 +23,39 @@ def with_null(adapter: TypeAdapter[Any], issues: Sequence[Issue], data: JSON, na
     paths = {issue.path for issue in issues if issue.code in ("type", "enum") and issue.got not in (None, "null")}
     if not paths:
         return tuple(issues)
-    found = _paths_with_findings(adapter, _nulled(data, paths), names)
-    nullable = paths if found is None else {path for path in paths if not any(_is_below(one, path) for one in found)}
+    found = _wrong_paths(adapter, _nulled(data, paths), names)
+    nullable = {path for path in paths if not any(_is_below(one, path) for one in found)}
     return tuple(or_null(issue) if issue.path in nullable else issue for issue in issues)
 
 
-def _paths_with_findings(adapter: TypeAdapter[Any], data: JSON, names: Names) -> set[str] | None:
-    """Return the places where a document is wrong; None where it is not."""
+def _wrong_paths(adapter: TypeAdapter[Any], data: JSON, names: Names) -> set[str]:
+    """Return the places where a document is wrong."""
     from pydantic import ValidationError
 
     try:
         adapter.validate_json(json.dumps(data))
     except ValidationError as failed:
-        return {issue.path for issue in pydantic_issues(failed.errors(include_url=False), data, names)}
+        return {path_of(error, data, names) for error in failed.errors(include_url=False)}
     except Exception:
         return {""}
-    return None
+    return set()
 
 
 def _nulled(data: JSON, paths: Iterable[str]) -> JSON:
-    """Return a document with null at these pointers."""
-    data = json.loads(json.dumps(data))
+    """Return a document with null at these pointers; only what they lead through is copied."""
+    root = {"": data}
+    own: set[int] = set()
     for path in sorted(paths, key=len, reverse=True):  # what lies below another one first
-        *before, last = [step.replace("~1", "/").replace("~0", "~") for step in path.split("/")]
-        if not before:
-            return None
-        holder = data
-        for step in before[1:]:
-            holder = holder[int(step) if isinstance(holder, list) else step]
-        holder[int(last) if isinstance(holder, list) else last] = None
-    return data
+        holder: JSON = root
+        step: str | int = ""
+        for name in path.split("/")[1:]:
+            if id(holder[step]) not in own:
+                holder[step] = copy.copy(holder[step])
+                own.add(id(holder[step]))
+            holder = holder[step]
+            step = int(name) if isinstance(holder, list) else name.replace("~1", "/").replace("~0", "~")
+        holder[step] = None
+    return root[""]
 
 
 def _is_below(path: str, above: str) -> bool:

@@ -98,20 +98,38 @@ def _settled(placed: Sequence[_Placed]) -> list[Issue]:
     return issues
 
 
+def path_of(error: Mapping[str, Any], data: JSON, names: Names) -> str:
+    """Return the place in the document that an error is about, without its words."""
+    _, absent, inside, walked = _located(error, data, names)
+    steps, _, _ = _walked(walked, inside, data)
+    return pointer([*steps, *absent])
+
+
+def _located(
+    error: Mapping[str, Any], data: JSON, names: Names
+) -> tuple[bool, tuple[Step, ...], tuple[bool, ...], tuple[Step, ...]]:
+    """Return whether an error is about the name of a field, the steps that lead to what is absent, and the others.
+
+    Of the others, which ones lead into the document.
+    """
+    loc: tuple[Step, ...] = error["loc"]
+    about_name = loc[-1:] == ("[key]",)
+    absent = _absent(loc, names) if is_missing(error["type"]) else ()
+    walked = loc[:-1] if about_name and not absent else loc[: len(loc) - len(absent)]
+    inside = _inside(walked, data, lambda value: about_name or _same(value, error["input"]))
+    return about_name, absent, inside, walked
+
+
 def _placed(error: Mapping[str, Any], data: JSON, names: Names) -> _Placed:
     """One error with its place in the document and its words."""
     kind: str = error["type"]
     loc: tuple[Step, ...] = error["loc"]
-    about_name = loc[-1:] == ("[key]",)
-    missing = is_missing(kind)
-    absent = _absent(loc, names) if missing else ()
-    walked = loc[: len(loc) - len(absent)] if missing else loc[:-1] if about_name else loc
-    inside = _inside(walked, data, lambda value: about_name or _same(value, error["input"]))
+    about_name, absent, inside, walked = _located(error, data, names)
     steps, branches, value = _walked(walked, inside, data)
     if kind in {"union_tag_invalid", "union_tag_not_found"}:
         return _Placed(issue=_tag_issue(error, steps, value, names), steps=steps, branches=branches)
     code, expected, allowed = expected_by(error)
-    got = None if missing else described(value)
+    got = None if absent else described(value)
     if about_name:
         expected, got = wording.name_that_is(expected), described(walked[-1])
     issue = _issue(error, [*steps, *absent], code=code, expected=expected, got=got, allowed=allowed)
