@@ -24,7 +24,7 @@ from table import put, table
 HERE = Path(__file__).resolve().parents[1]
 PROJECTS = Path(__file__).with_name("projects")
 PLUGIN = ("-p", "pytest_llm.plugin")
-CASES, LOOKED_UP = 200, 1000
+CASES, REPLAYED, LOOKED_UP = 200, 2000, 1000
 
 # Both editions run it: what a recorder takes has changed.
 LOOK_UP = """
@@ -81,7 +81,7 @@ class Edition:
         self.environment = {"PYTHONPATH": f"{tree}:{PROJECTS}", "OPENAI_API_KEY": "none", "OPENAI_BASE_URL": address}
         self.scratch = scratch
         scratch.mkdir()
-        self.replayed = {count: self._project(f"replayed{count}", "ours", count) for count in (1, CASES)}
+        self.replayed = {count: self._project(f"replayed{count}", "ours", count) for count in (1, REPLAYED)}
         for count, folder in self.replayed.items():
             self._pytest(folder, count, "--llm-record")
         self.cassette = scratch / "looked_up.yaml"
@@ -107,7 +107,7 @@ class Edition:
 
     def replay(self) -> float:
         """Return CPU seconds for the cases of a suite beyond its first."""
-        return self._beyond(lambda count: self._pytest(self.replayed[count], count))
+        return self._beyond(lambda count: self._pytest(self.replayed[count], count), REPLAYED)
 
     def record_declared(self) -> float:
         """Return the same for requests of a declared prompt, recorded."""
@@ -139,12 +139,12 @@ class Edition:
             shutil.rmtree(folder)
 
     @staticmethod
-    def _beyond(cost_of: Callable[[int], Cost]) -> float:
-        return cost_of(CASES).cpu_s - cost_of(1).cpu_s
+    def _beyond(cost_of: Callable[[int], Cost], count: int = CASES) -> float:
+        return cost_of(count).cpu_s - cost_of(1).cpu_s
 
 
 ASKED: Mapping[str, Callable[[Edition], float]] = {
-    f"replay, a case of {CASES}": Edition.replay,
+    f"replay, a case of {REPLAYED:,}": Edition.replay,
     f"recording a declared prompt, a case of {CASES}": Edition.record_declared,
     f"the same, one request at a time, a case of {CASES}": Edition.record_in_turn,
     f"recording code under test, a call of {CASES}": Edition.record_code,
@@ -190,7 +190,9 @@ def main() -> None:
 
 
 def _count(name: str) -> int:
-    return LOOKED_UP * 3 if name.startswith("opening") else LOOKED_UP if "look-up" in name else CASES - 1
+    if name.startswith("opening"):
+        return LOOKED_UP * 3
+    return LOOKED_UP if "look-up" in name else (REPLAYED if name.startswith("replay") else CASES) - 1
 
 
 if __name__ == "__main__":
