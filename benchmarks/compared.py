@@ -52,7 +52,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "gleu": "GLEU as NLTK: 0.5 for the same two",
         "latex": "`\\boxed{\\frac{1}{2}}` is 0.5",
         "same_formula": "`\\frac{x^2-1}{x-1}` is `x + 1`",
-        "huge_power": "`9^{9^{9^9}}` is told from 1, or refused, within ten seconds",
+        "huge_power": "`9^{9^{9^9}}` is distinguished from 1, or refused, within ten seconds",
         "catastrophic_pattern": "`^(a+)+$` ends on forty letters a and a `!`",
         "number_in_words": "`$1,000.50` is the number 1000.5",
         "wide_digits": "`The answer is １２３` is the number 123",

@@ -65,13 +65,19 @@ def last_document(text: str) -> str | None:
 
 def _container(text: str, start: int) -> tuple[bool, int]:
     """Whether an array or object starts here, and where it ends or the grammar breaks."""
+    state, position = follow(text, start)
+    return state == "end", position
+
+
+def follow(text: str, start: int) -> tuple[str, int]:
+    """Follow the grammar from an opening bracket; return the state in which it breaks, or "end", and where."""
     state, position = text[start], start + 1
     #: The states to go on with when the containers that are open have ended, innermost last.
     outer: list[str] = []
     while True:
         token = TOKEN.match(text, position)
         if token is None:
-            return False, position
+            return state, position
         kind = token["mark"] or str(token.lastgroup)
         allowed = NEXT[state]
         if kind in {"[", "{"} and "value" in allowed:
@@ -82,9 +88,9 @@ def _container(text: str, start: int) -> tuple[bool, int]:
         elif kind in {"string", "scalar"} and "value" in allowed:
             state = allowed["value"]
         else:
-            return False, position
+            return state, position
         position = token.end()
         if state == "end":
             if not outer:
-                return True, position
+                return state, position
             state = outer.pop()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from pytest_llm.schemas.json_in_prose import NEXT, TOKEN, last_document
+from pytest_llm.schemas.json_in_prose import TOKEN, follow, last_document
 
 _BLANKS = re.compile(r"[ \t\n\r]*+")
 _FENCE = re.compile(r"(?:`{3}|~{3})")
@@ -71,29 +71,11 @@ def fault_in(text: str) -> Fault | None:
 
 
 def _walked(text: str, start: int) -> tuple[str, int]:
-    """Follow the grammar; return the state in which it breaks, or "end", and where."""
-    outer: list[str] = []
-    state, position = "item,", start  # any value, and then the end
-    while True:
-        token = TOKEN.match(text, position)
-        if token is None:
-            return state, position
-        kind = token["mark"] or str(token.lastgroup)
-        allowed = NEXT[state]
-        if kind in {"[", "{"} and "value" in allowed:
-            outer.append(allowed["value"])
-            state = kind
-        elif kind in allowed:
-            state = allowed[kind]
-        elif kind in {"string", "scalar"} and "value" in allowed:
-            state = allowed["value"]
-        else:
-            return state, position
-        position = token.end()
-        if state == "end":
-            state = outer.pop()
-        if not outer:
-            return "end", position
+    """Follow the grammar of a document; return the state in which it breaks, or "end", and where."""
+    if text[start] in "[{":
+        return follow(text, start)
+    token = TOKEN.match(text, start)
+    return ("item,", start) if token is None else ("end", token.end())
 
 
 def _fault_at_start(text: str, start: int) -> Fault | None:
